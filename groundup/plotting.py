@@ -5,16 +5,23 @@
 # %% auto #0
 __all__ = ['palette', 'show', 'show_images', 'show_shapes', 'show_net', 'show_curves', 'show_scale', 'Table']
 
-# %% ../nbs/support/plotting.ipynb #755b7af1
-import re
+# %% ../nbs/support/plotting.ipynb #5609375e
+import sys
+from functools import cache
 import numpy as np
 
 # %% ../nbs/support/plotting.ipynb #20386a97
 palette = ['#0072B2','#D55E00','#009E73','#CC79A7','#E69F00','#56B4E9','#555555'] # Okabe and Ito
 
-# %% ../nbs/support/plotting.ipynb #4838a908
+# %% ../nbs/support/plotting.ipynb #9894fa66
+@cache
 def _plt():
     import matplotlib.pyplot as plt
+    plt.rcParams.update({'svg.fonttype':'none', 'svg.hashsalt':'groundup'})
+    ip = sys.modules['IPython'].get_ipython() if 'IPython' in sys.modules else None
+    if ip and hasattr(ip, 'kernel'): # in a notebook, not in a terminal
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        set_matplotlib_formats('svg', metadata={'Date':None})
     return plt
 
 def _np(t): return np.asarray(t.detach().cpu() if hasattr(t, 'detach') else t)
@@ -23,7 +30,7 @@ def _bare(ax):
     ax.set(xticks=[], yticks=[])
     for s in ax.spines.values(): s.set_visible(False)
 
-# %% ../nbs/support/plotting.ipynb #c356c5b2
+# %% ../nbs/support/plotting.ipynb #80922e5d
 def _grid(t, name):
     t = _np(t)
     if t.ndim>2: raise ValueError(f'show draws tensors of rank 0 to 2: {name or "a tensor"} has shape {t.shape}')
@@ -32,7 +39,8 @@ def _grid(t, name):
 
 def _text(v):
     if isinstance(v, (bool,np.bool_)): return 'T' if v else 'F'
-    return f'{v:.3g}'.replace('-', '\N{MINUS SIGN}')
+    texts = [str(v)] if isinstance(v, (int,np.integer)) else [f'{v:.{n}g}' for n in (3,2,1)]
+    return next((t for t in texts if len(t.lstrip('-'))<=4), texts[-1]).replace('-', '\N{MINUS SIGN}')
 
 # %% ../nbs/support/plotting.ipynb #e60e3051
 def _cells(ax, g, top):
@@ -53,7 +61,7 @@ def _mark(ax, g, mark):
     (i,k),(j,l) = [(np.min(o),np.max(o)) for o in (rows,cols)]
     ax.add_patch(_plt().Rectangle((j-.5,i-.5), l-j+1, k-i+1, fill=False, ec='black', lw=3, clip_on=False, zorder=5))
 
-# %% ../nbs/support/plotting.ipynb #a41303b7
+# %% ../nbs/support/plotting.ipynb #5c834740
 def show(
     *ts:list, # tensors or arrays of rank 0 to 2
     names:str='', # their names, with spaces between
@@ -64,7 +72,7 @@ def show(
     if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
     gs = [_grid(t, n) for t,n in zip(ts, names)]
     top = max(max(np.nanmax(np.abs(np.where(np.isfinite(g.astype(float)), g, 0))) for g in gs), 1e-30)
-    w = [min(max(.46*g.shape[1], .9), 4.6) for g in gs]
+    w = [min(max(.5*g.shape[1], .9), 4.6) for g in gs]
     h = max(min(.4*g.shape[0], 3.2) for g in gs)
     fig,axs = _plt().subplots(1, len(gs), figsize=(sum(w)+.35*len(gs), h+.45), squeeze=False, layout='constrained', width_ratios=w)
     for ax,g,t,n in zip(axs[0], gs, ts, names):
