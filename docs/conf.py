@@ -1,0 +1,59 @@
+"""The site's settings. Sphinx reads the notebooks in `nbs/` as they are:
+
+    sphinx-build -W --keep-going -b html -c docs nbs _docs/html
+
+`reader.py` turns a notebook into a page, `reference.py` writes the reference and links names to it,
+`mathml.py` sets the maths. Owner, repo and addresses come from `settings.ini`."""
+import configparser, sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(root/'docs'), str(root)]
+ini = configparser.ConfigParser()
+ini.read(root/'settings.ini', encoding='utf-8')
+cfg = ini['DEFAULT']
+
+project, author, language = cfg['title'], cfg['author'], 'en'
+copyright = cfg['copyright']
+version = release = cfg['version']
+groundup_lib, groundup_colab = cfg['lib_name'], f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/"
+
+extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'sphinx.ext.viewcode', 'sphinx_copybutton',
+              'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']
+exclude_patterns = ['**/.ipynb_checkpoints']
+templates_path = ['_templates']
+toc_object_entries_show_parents = 'hide'
+python_maximum_signature_line_length = 70
+add_module_names = False
+viewcode_line_numbers = True
+
+# notebooks: shown with the outputs they were saved with, never run here
+nb_execution_mode, nb_merge_streams, nb_ipywidgets_js = 'off', True, {}
+myst_enable_extensions = ['dollarmath', 'amsmath', 'alert', 'attrs_block', 'attrs_inline', 'colon_fence']
+myst_heading_anchors = 4
+html_math_renderer = 'mathml'
+
+# translations: one catalogue a page, found from any folder
+locale_dirs, gettext_compact = [str(root/'docs/locales')], False
+
+# look
+html_theme, html_title, html_favicon = 'sphinx_book_theme', project, '_static/favicon.svg'
+html_static_path, html_css_files = ['_static'], ['course.css']
+html_context = {'default_mode': 'auto'}
+html_sidebars = {'**': ['site-title.html', 'search-button-field.html', 'sbt-sidebar-nav.html']}
+html_theme_options = dict(
+    repository_url=cfg['git_url'], repository_branch=cfg['branch'], path_to_docs=cfg['nbs_path'],
+    use_repository_button=True, use_issues_button=True, use_fullscreen_button=False, navbar_persistent=[],
+    launch_buttons={'colab_url': 'https://colab.research.google.com'}, toc_title='On this page',
+    pygments_light_style='a11y-high-contrast-light', pygments_dark_style='a11y-high-contrast-dark')
+html_show_sphinx = False
+copybutton_exclude = '.linenos, .gp, .go'
+
+# what other sites and search engines read
+html_baseurl = ogp_site_url = cfg['doc_host'] + cfg['doc_baseurl'] + '/'
+ogp_social_cards = {'enable': False}
+sitemap_url_scheme = '{link}'
+sitemap_excludes = ['search.html', 'genindex.html', '404.html', '_modules/*']
+notfound_urls_prefix = cfg['doc_baseurl'] + '/'
+notfound_context = dict(title='Page not found', body='<h1>Page not found</h1>\n<p>There is nothing at this address. '
+    f'<a href="{notfound_urls_prefix}">The map of the course</a> leads to every page.</p>')
