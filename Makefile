@@ -1,0 +1,38 @@
+# Every command sets itself up first, in .venv. `make` alone lists them.
+.PHONY: help lab edit test docs preview run export clean
+unexport PYTHONPATH PYTHONHOME
+export PYTHON TORCH
+
+# PYTHON= names a Python; without it, the first that is new enough (tools/env.py says what is wrong with an old one)
+found = $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info < (3,15))' 2>/dev/null && echo $$p && exit; done; command -v python3)
+python = $(or $(PYTHON),$(found),$(error groundup needs Python 3.11 or newer, and no python3 is here: https://www.python.org/downloads))
+in_env = @"$(python)" tools/env.py
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+lab: ## work through the lessons in JupyterLab, in your own copy work/   (ARGS=--no-browser ...; TORCH=cpu once)
+	$(in_env) tools/lab.py $(ARGS)
+
+edit: ## open the sources nbs/ in JupyterLab, for authors
+	$(in_env) tools/lab.py --edit $(ARGS)
+
+test: ## check everything   (ONLY=generated|notebooks|pytest, NB="nbs/01_matmul.ipynb ...")
+	$(in_env) tools/check.py $(ONLY) $(NB)
+
+docs: ## build the site into _docs/html
+	$(in_env) -m sphinx -W --keep-going -q -b html -c docs nbs _docs/html $(ARGS)
+
+preview: docs ## build the site and show it in the browser
+	$(in_env) -m http.server --bind 127.0.0.1 --directory _docs/html $(or $(PORT),8000)
+
+run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_matmul.ipynb ...")
+	$(in_env) tools/notebooks.py run $(NB)
+
+export: ## write groundup/ and README.md from the notebooks
+	$(in_env) tools/notebooks.py export
+
+clean: ## remove what the commands made, but .venv and work/
+	rm -rf _docs _proc build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
+	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './work/*' -prune -exec rm -rf {} +

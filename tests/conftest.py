@@ -1,0 +1,38 @@
+"What the tests share: a data folder of their own, the notebooks, and a browser where there is one"
+import os, shutil, sys
+from pathlib import Path
+
+import pytest
+
+root = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(root/'tools'))
+lessons = sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb'))
+browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
+            '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+            '/Applications/Chromium.app/Contents/MacOS/Chromium']
+advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test ONLY=pytest'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_data(tmp_path_factory):
+    "Nobody's progress is read or changed"
+    os.environ['GROUNDUP_DATA'] = str(tmp_path_factory.mktemp('data'))
+
+@pytest.fixture(scope='session')
+def chromium():
+    "Path of the system's Chromium; without one the test is skipped, or fails where GROUNDUP_BROWSER=required"
+    found = next(filter(None, map(shutil.which, browsers)), None)
+    if found: return found
+    if os.environ.get('GROUNDUP_BROWSER') == 'required': pytest.fail(advice)
+    pytest.skip(advice)
+
+@pytest.fixture(scope='session')
+def browser(chromium):
+    "Playwright's browser, without its own download and without requests of its own"
+    from playwright.sync_api import sync_playwright
+    args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
+            '--disable-sync', '--no-first-run', '--disable-dev-shm-usage']
+    with sync_playwright() as p:
+        res = p.chromium.launch(executable_path=chromium, args=args)
+        yield res
+        res.close()

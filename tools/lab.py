@@ -1,0 +1,110 @@
+"""Open JupyterLab on the learner's own copy of the lessons: `python tools/lab.py [--edit] [JupyterLab's options]`.
+
+The copy in `work/` is brought up to date first. What a learner changed there is never overwritten: an updated lesson
+replaces an unchanged copy and comes beside a changed one. Only what cells say counts as a change, not their outputs.
+`--edit` opens the sources `nbs/` instead."""
+import hashlib, json, os, sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+state = '.groundup.json' # in work/: for each file, the versions the learner has been given
+
+
+def files(nbs):
+    "What learners get: the map, lessons, answers and their images, as paths below `nbs`"
+    pats = 'index.ipynb', '[0-9][0-9]_*.ipynb', 'exercises/*.ipynb', 'images/**/*'
+    return [o.relative_to(nbs) for pat in pats for o in sorted(nbs.glob(pat)) if o.is_file() and not o.name.startswith('.')]
+
+def content(path):
+    "A hash of what a person wrote: a notebook's cells without outputs and empty cells, another file's bytes"
+    raw = path.read_bytes()
+    if path.suffix == '.ipynb':
+        try: raw = json.dumps([(c['cell_type'], ''.join(c['source'])) for c in json.loads(raw)['cells']
+                               if ''.join(c['source']).strip()]).encode()
+        except (ValueError, KeyError, TypeError): pass # not a notebook any more: then every byte counts
+    return hashlib.sha256(raw).hexdigest()[:16]
+
+def read_state(work):
+    try: old = json.loads((work/state).read_text(encoding='utf8'))
+    except (OSError, ValueError): old = {}
+    good = isinstance(old, dict) and all(isinstance(o, list) for o in old.values())
+    return old if good else {} # damaged: every copy then counts as changed
+
+def put(path, raw):
+    "Write a file in one step"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(f'.{path.name}.tmp')
+    tmp.write_bytes(raw)
+    os.replace(tmp, path)
+
+def beside(path, given):
+    "A free name for an update beside the changed file `path`; an earlier update that was not changed makes room"
+    n = 1
+    while True:
+        res = path.with_name(f"{path.stem}-updated{'' if n == 1 else f'-{n}'}{path.suffix}")
+        if not res.exists() or content(res) in given: return res
+        n += 1
+
+def update(nbs, work):
+    "Bring the copy `work` up to date with `nbs`; what was done as (word, name) pairs"
+    given,done = read_state(work),[]
+    for name in files(nbs):
+        src,dest,had = nbs/name, work/name, given.setdefault(name.as_posix(), [])
+        new = content(src)
+        old = content(dest) if dest.exists() else None
+        if old is None: word = 'new'
+        elif old == new: word = None
+        elif old in had: word = 'updated'
+        elif new in had: word = None # changed by the learner, who has been given this version
+        else: word,dest = 'beside', beside(dest, had+[new])
+        if word: put(dest, src.read_bytes())
+        if new not in had: had.append(new)
+        if word: done.append((word, dest.relative_to(work).as_posix()))
+    text = json.dumps(given, indent=1)+'\n'
+    if not (work/state).exists() or (work/state).read_text(encoding='utf8') != text: put(work/state, text.encode())
+    return done
+
+def tell(done, work):
+    "Say in a few lines what `update` did"
+    def names(word): return [n for w,n in done if w == word]
+    new,updated = names('new'),names('updated')
+    if new: print(f'{len(new)} new files in {work.name}/' + (': '+', '.join(new) if len(new) < 6 else ''))
+    if updated: print(f"updated, you had not changed them: {', '.join(updated)}")
+    for n in names('beside'): print(f'{n} is a newer version of a lesson that you changed: yours is kept, the new one lies beside it')
+    if not done: print(f'{work.name}/ is up to date')
+
+def trust(paths):
+    "Sign notebooks as trusted, or JupyterLab does not show the pictures stored in them"
+    try:
+        from nbformat import read, sign
+        notary = sign.NotebookNotary()
+        for o in paths: notary.sign(read(o, as_version=4))
+    except Exception as e: print(f'The notebooks could not be marked as trusted, pictures show once a cell is run: {e}')
+
+def command(folder, args):
+    "JupyterLab on the map in `folder`, without its requests for news"
+    quiet = ['--LabApp.news_url=None', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate']
+    if hasattr(os, 'geteuid') and os.geteuid() == 0: quiet.append('--allow-root')
+    return [sys.executable, '-m', 'jupyterlab', '--LabApp.default_url=/lab/tree/index.ipynb',
+            f'--ServerApp.root_dir={folder}', *quiet, *args]
+
+def main(args):
+    folder = root/'nbs'
+    if '--edit' in args:
+        args.remove('--edit')
+        trust(folder.rglob('*.ipynb'))
+    else:
+        folder = root/'work'
+        try: done = update(root/'nbs', folder)
+        except OSError as e: sys.exit(f'The copy of the lessons in {folder} could not be written: {e}')
+        tell(done, folder)
+        trust(folder/o for _,o in done if o.endswith('.ipynb'))
+    print('JupyterLab opens in the browser. Ctrl-C twice here stops it.', flush=True)
+    os.chdir(folder)
+    cmd = command(folder, args)
+    if os.name != 'nt': os.execv(cmd[0], cmd)
+    import subprocess
+    sys.exit(subprocess.call(cmd))
+
+
+if __name__ == '__main__': main(sys.argv[1:])
