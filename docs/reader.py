@@ -96,7 +96,7 @@ def statement(c, d, call, lesson):
     kw = {k.arg: value(k.value) for k in call.keywords}
     facts = [f"Difficulty {kw['difficulty']} of 3" if kw.get('difficulty') else '', f"about {kw['minutes']} minutes" if kw.get('minutes') else '',
              'without ' + ', '.join(f'`{w}`' for w in kw['without']) if kw.get('without') else '']
-    text = [f'({lesson}-{d.name})=', f'## `{d.name}`', ast.get_docstring(d) or '', '{.facts}\n' + ' · '.join(filter(None, facts)) if any(facts) else '',
+    text = [ast.get_docstring(d) or '', '{.facts}\n' + ' · '.join(filter(None, facts)) if any(facts) else '',
             f'```python\n{stub(source(c), d)}\n```']
     return [md('\n\n'.join(filter(None, text)))] + [x for i,h in enumerate(kw.get('hints') or (), 1) for x in fold(f'Hint {i}', md(h))]
 
@@ -105,16 +105,18 @@ def answers(cs, lesson):
     out, wrong = [], []
     def flush():
         if wrong: out.extend(fold('Mistakes it knows by name', *wrong)); wrong.clear()
+    def heading(name):
+        if not (out and re.match(rf'## `{name}`\s*', out[-1]['source'])): out.append(md(f'## `{name}`'))
+        out[-1]['source'] = f'({lesson}-{name})=\n{out[-1]["source"]}'
     for c in cs:
-        if c['cell_type']=='markdown':
-            flush(); out.append(c); continue
-        found, src = list(decorated(c)), source(c)
-        if not found and re.search(r'\.prove\(|\bBook\(|^(from|import) |^progress\b', src, re.M): continue
-        for kind, d, call in reversed(found):
-            if kind=='exercise':
-                flush(); out += statement(c, d, call, lesson); out += fold('Solution', undecorate(c, d))
+        found, src = list(decorated(c)) if c['cell_type']=='code' else [], source(c)
+        for kind, d, call in found:
+            if kind=='exercise': flush(); heading(d.name); out += statement(c, d, call, lesson); out += fold('Solution', undecorate(c, d))
             else: wrong += [md(f'{value(call.args[0]) or d.name}'), undecorate(c, d)]
-        if not found: out.append(c)
+        if found or c['cell_type']=='code' and re.search(r'\.prove\(|\bBook\(|^(from|import) ', src, re.M): continue
+        flush()
+        defs = c['cell_type']=='code' and all(isinstance(d, (ast.FunctionDef, ast.ClassDef)) for d in parsed(src).body)
+        out += fold('Code that the answers share', c) if defs else [c]
     flush()
     return out
 

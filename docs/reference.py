@@ -111,11 +111,10 @@ def table(o, skip=0):
     ds = {k: v for k,v in ds.items() if k not in ('self', 'cls') and (k!='return' or v.docment or v.anno is not empty)}
     if not any(v.docment or v.anno is not empty for v in ds.values()): return ''
     esc = lambda s: re.sub(r'\s+', ' ', s or '').replace('|', '\\|')
-    rows = ['| Name | Type | Default | Details |', '|---|---|---|---|']
-    for k,v in ds.items():
-        default = '' if k=='return' or v.default is empty else f'`{Bare(v.default)!r}`'
-        rows.append(f"| {'*returns*' if k=='return' else f'`{k}`'} | {esc(anno(v.anno))} | {esc(default)} | {esc(v.docment)} |")
-    return '\n'.join(rows)
+    cell = {'Name': lambda k,v: '*returns*' if k=='return' else f'`{k}`', 'Type': lambda k,v: anno(v.anno),
+            'Default': lambda k,v: '' if k=='return' or v.default is empty else f'`{Bare(v.default)!r}`', 'What it is': lambda k,v: v.docment}
+    cols = {h: col for h,f in cell.items() if any(col := [esc(f(k,v)) for k,v in ds.items()])}      # no empty column
+    return '\n'.join('| '+' | '.join(r)+' |' for r in [cols, ['---']*len(cols), *zip(*cols.values())])
 
 def doc(o):
     s = inspect.cleandoc(getattr(o, '__doc__', None) or '')
@@ -150,14 +149,18 @@ class Entry(SphinxDirective):
 # --- pages
 
 def taught(nb, name):
+    "The line that leads to the section which builds a name"
     head = nb.sections.get(name, '')
-    text, frag = (f'{nb.title}: {head}', '#'+slug(head)) if head else (nb.title, '')
-    return f'{{.taught}}\nFrom [{text}](../{nb.doc}.ipynb{frag})'
+    return f"{{.taught}}\n{'From' if '/' in nb.doc else 'Taught in'} [{head or nb.title}](../{nb.doc}.ipynb{'#'*bool(head)}{slug(head)})"
 
 def first_line(mod, name):
     o = getattr(importlib.import_module(mod), name)
     d = doc(o) if callable(o) else ''
     return d.split('\n')[0].replace('|', '\\|')
+
+def exports(m, nb):
+    "A module's names, as its notebook goes"
+    return sorted(m.__all__, key=lambda n: list(nb.sections).index(n) if n in nb.sections else -1)
 
 def write_pages(app):
     ns, folder = names(app.config.groundup_lib, app.srcdir), Path(app.srcdir)/'reference'
@@ -166,12 +169,12 @@ def write_pages(app):
     index = ['# Reference', '', f'Every name that `{ns.lib}` exports, and what it does. Each links to its source and to the lesson that builds it.', '']
     for mod, nb in ns.modules.items():
         m = importlib.import_module(mod)
-        text = [f'# {mod}', f'{{.subtitle}}\nMade by [{nb.title}](../{nb.doc}.ipynb)', f'```{{py:module}} {mod}\n```',
-                *[entry(mod, n, taught=taught(nb, n)) for n in m.__all__]]
+        text = [f'# {mod}', f'{{.subtitle}}\n{"Tools for authors" if "/" in nb.doc else "Lesson"}: [{nb.title}](../{nb.doc}.ipynb)', f'```{{py:module}} {mod}\n```',
+                *[entry(mod, n, taught=taught(nb, n)) for n in exports(m, nb)]]
         newest = max(newest, made := max(os.path.getmtime(m.__file__), os.path.getmtime(f'{app.srcdir}/{nb.doc}.ipynb')))
         save(folder/f'{nb.module}.md', '\n\n'.join(text)+'\n', made)
         index += [f'## [{nb.module}]({nb.module}.md)', '', '| Name | What it is |', '|---|---|',
-                  *[f'| {{py:obj}}`{n} <{mod}.{n}>` | {first_line(mod, n)} |' for n in m.__all__], ''] if m.__all__ else []
+                  *[f'| {{py:obj}}`{n} <{mod}.{n}>` | {first_line(mod, n)} |' for n in exports(m, nb)], ''] if m.__all__ else []
     index += ['```{toctree}', ':hidden:', '', *[nb.module for nb in ns.modules.values()], '```', '']
     save(folder/'index.md', '\n'.join(index), newest)
 
@@ -190,7 +193,7 @@ def link_names(app, doctree):
         if isinstance(n, nodes.section): seen.clear(); continue
         if isinstance(n.parent, (nodes.reference, nodes.title, addnodes.pending_xref)) or n['classes']!=[] and 'code' not in n['classes']: continue
         t = n.astext()
-        if t in seen or not (to := ns.link(t, page)): continue
+        if t in seen and not page.startswith('reference/') or not (to := ns.link(t, page)): continue
         seen.add(t)
         full, url = to
         x = (addnodes.pending_xref('', refdomain='py', reftype='obj', reftarget=full, refexplicit=True, refwarn=True, refdoc=page)
