@@ -22,13 +22,14 @@ def relu(
     "`v` where it is positive, else 0"
     return max(v, 0.)
 
-# %% ../nbs/00_neuron.ipynb #78a4d397
+# %% ../nbs/00_neuron.ipynb #a624e7b7
 def dense(
     x:list, # batch (i,k)
     w:list, # weights (j,k): a row for each neuron
     b:list  # biases (j,)
 )->list: # (i,j)
     "A dense layer for a batch: `y[i][j]` is what neuron j says of input i"
+    if any(not isinstance(xi, (list,tuple)) for xi in x): raise TypeError('x is not a batch: a batch is a list of inputs')
     if len(w)!=len(b): raise ValueError(f'w has {len(w)} neurons but b has {len(b)} biases: each neuron needs one')
     return [[neuron(xi, wj, bj) for wj,bj in zip(w, b)] for xi in x]
 

@@ -61,7 +61,13 @@ def _mark(ax, g, mark):
     (i,k),(j,l) = [(np.min(o),np.max(o)) for o in (rows,cols)]
     ax.add_patch(_plt().Rectangle((j-.5,i-.5), l-j+1, k-i+1, fill=False, ec='black', lw=3, clip_on=False, zorder=5))
 
-# %% ../nbs/support/plotting.ipynb #5c834740
+# %% ../nbs/support/plotting.ipynb #0d01f668
+def _width(g):
+    rows,cols = g.shape
+    if max(g.shape)>40: return min(max(.5*cols, .9), 4.6) # too fine for square cells: any form will do
+    return max(min(.5, 2.4/rows)*cols, .9)
+
+# %% ../nbs/support/plotting.ipynb #5e160734
 def show(
     *ts:list, # tensors or arrays of rank 0 to 2
     names:str='', # their names, with spaces between
@@ -72,8 +78,7 @@ def show(
     if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
     gs = [_grid(t, n) for t,n in zip(ts, names)]
     top = max(max(np.nanmax(np.abs(np.where(np.isfinite(g.astype(float)), g, 0))) for g in gs), 1e-30)
-    w = [min(max(.5*g.shape[1], .9), 4.6) for g in gs]
-    h = max(min(.4*g.shape[0], 3.2) for g in gs)
+    w,h = [_width(g) for g in gs],max(min(.42*g.shape[0], 2.4) for g in gs)
     fig,axs = _plt().subplots(1, len(gs), figsize=(sum(w)+.35*len(gs), h+.45), squeeze=False, layout='constrained', width_ratios=w)
     for ax,g,t,n in zip(axs[0], gs, ts, names):
         _cells(ax, g, top)
@@ -81,11 +86,12 @@ def show(
         if n in (marks or {}): _mark(ax, g, marks[n])
     return fig
 
-# %% ../nbs/support/plotting.ipynb #18c967d1
+# %% ../nbs/support/plotting.ipynb #89044437
 def show_images(
     x, # images (n,784) or (n,height,width); larger is darker
     labels=None, # (n,), written above
-    cols:int=10 # images in a row
+    cols:int=10, # images in a row
+    size:float=.72 # inches, of each
 ): # the figure
     "Draw images in rows, each with its label"
     x = _np(x)
@@ -96,7 +102,7 @@ def show_images(
     if x.ndim!=3: raise ValueError(f'x has shape {x.shape}: expected (n,pixels) or (n,height,width)')
     n,cols = len(x),min(cols, len(x))
     rows = -(-n//cols)
-    fig,axs = _plt().subplots(rows, cols, figsize=(.72*cols, (.72 if labels is None else .95)*rows), squeeze=False)
+    fig,axs = _plt().subplots(rows, cols, figsize=(size*cols, (size+.23*(labels is not None))*rows), squeeze=False)
     for ax in axs.flat: ax.axis('off')
     for k,(ax,im) in enumerate(zip(axs.flat, x)):
         ax.imshow(im, cmap='gray_r', interpolation='nearest')

@@ -90,15 +90,16 @@ def seed(
     np.random.seed(n)
     if 'torch' in sys.modules: sys.modules['torch'].manual_seed(n)
 
-# %% ../nbs/support/testing.ipynb #fc2fa587
+# %% ../nbs/support/testing.ipynb #65d70b0a
 @contextmanager
 def raises(
-    exc:type=Exception, # the class of error that must come
-    contains:str='' # text that its message must contain
+    exc:type=Exception, # the class of error that must come, or a tuple of classes
+    contains:str='', # text that its message must contain
+    quiet:bool=False # print nothing?
 ):
     "Print the error that the block raises; fail if none comes, or another"
     try: yield
     except exc as e:
         if contains not in str(e): raise AssertionError(f'{contains!r} is not in the message: {e}') from e
-        print(f'{type(e).__name__}: {e}')
-    else: raise AssertionError(f'no {exc.__name__} was raised')
+        if not quiet: print(f'{type(e).__name__}: {e}')
+    else: raise AssertionError(f'no {getattr(exc, "__name__", exc)} was raised')
