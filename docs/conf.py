@@ -45,7 +45,7 @@ html_theme_options = dict(
     repository_url=cfg['git_url'], repository_branch=cfg['branch'], path_to_docs=cfg['nbs_path'],
     use_repository_button=True, use_issues_button=True, use_fullscreen_button=False, navbar_persistent=[],
     launch_buttons={'colab_url': 'https://colab.research.google.com'}, toc_title='On this page', footer_content_items=['copyright.html'],
-    pygments_light_style='a11y-high-contrast-light', pygments_dark_style='a11y-high-contrast-dark')
+    pygments_light_style='a11y-high-contrast-light', pygments_dark_style='github-dark')
 html_show_sphinx = False
 copybutton_exclude = '.linenos, .gp, .go'
 

@@ -2,7 +2,7 @@
 
 The pages are Markdown, written to `nbs/reference/` when a build starts and removed when it ends.
 The answers (`groundup.exercises`) are never in it: they would spoil the exercises."""
-import importlib, inspect, os, re, shutil
+import ast, importlib, inspect, os, re, shutil
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
@@ -22,14 +22,17 @@ def slug(s): return re.sub(r'[^\w\- ]', '', s.lower()).replace(' ', '-')
 def notebook(path, nbs):
     "A notebook's page, title, module, and for each name it defines the section that does so"
     cs = cells(path); mod = module(cs)
-    nb = SimpleNamespace(doc=path.relative_to(nbs).with_suffix('').as_posix(), module=mod, title='', sections={}, exercises=set())
+    nb = SimpleNamespace(doc=path.relative_to(nbs).with_suffix('').as_posix(), module=mod, title='', sections={}, exercises=set(), imports={})
     head = ''
     for c in cs:
         src = source(c)
         if c['cell_type']=='markdown':
             nb.title = nb.title or next(iter(re.findall(r'^# (.+)', src, re.M)), '')
             head = (re.findall(r'^## (.+)', src, re.M) or [head])[-1]
-        elif any(d.split()[0] in ('export', 'exports') for d in directives(src)):
+            continue
+        for d in parsed(src).body:
+            if isinstance(d, ast.ImportFrom) and not d.level: nb.imports.update({a.asname or a.name: f'{d.module}.{a.name}' for a in d.names})
+        if any(d.split()[0] in ('export', 'exports') for d in directives(src)):
             for d in parsed(src).body: nb.sections.update({n: head for n in defined(d)})
             nb.exercises.update(d.name for k,d,_ in decorated(c) if k=='exercise')
     return nb
@@ -76,12 +79,15 @@ class Names:
         "`(full name, '')`, `('', address)` or None"
         if not re.fullmatch(r'[A-Za-z_][\w.]*(\(\))?', t): return
         t, mod = t.removesuffix('()'), self.module_of(doc)
-        f = self.full(t, mod)
-        if f in self.own: return f, ''
-        if '.' in f and (u := self.foreign.doc(f)): return '', u
+        head, dot, rest = t.partition('.')
+        for f in (self.full(t, mod), self.imports(doc).get(head, '')+dot+rest):
+            if f in self.own: return f, ''
+            if '.' in f and (u := self.foreign.doc(f)): return '', u
         if any(t in b.exercises for b in self.pages.values() if self.module_of(b.doc)==mod): return
         same = [f for f in self.own if f.endswith('.'+t)]
-        if len(same)==1: return same[0], ''
+        if len(same)==1 and re.search(r'[._]', t): return same[0], ''                       # a common word may mean something else
+
+    def imports(self, doc): return self.pages[doc].imports if doc in self.pages else {}
 
 names = cache(Names)
 
@@ -135,7 +141,7 @@ def entry(mod, name, index=True, taught=''):
     if isinstance(o, FunctionType): return '\n\n'.join([f'`````{{py:function}} {name}{signature(o)}\n{opt}', doc(o), table(o), taught, '`````'])
     if callable(o): return '\n\n'.join([f'`````{{py:function}} {name}\n{opt}', doc(o), taught, '`````'])
     val = repr(o)
-    return '\n\n'.join([f'`````{{py:data}} {name}\n{opt}' + (f':value: {val}\n' if len(val)<80 and '\n' not in val else ''), taught, '`````'])
+    return '\n\n'.join([f'`````{{py:data}} {name}\n{opt}' + (f':value: {val}\n' if len(val)<40 and '\n' not in val else ''), taught, '`````'])
 
 class Entry(SphinxDirective):
     "What nbdev's `show_doc(name)` becomes"
