@@ -78,6 +78,7 @@ def why_new(old, torch):
     have, path = venv_version(), old.get('path') or made_for()
     if have is None: return 'its Python is missing'
     if path != str(venv): return 'this folder was moved or copied'
+    if not any((o/'RECORD').exists() for o in packages() if o.name.startswith('pip-')): return 'it has no pip'
     if version(have) < settings()['min_python'] or os.environ.get('PYTHON') and have != sys.version_info[:2]:
         return 'it has Python %s' % version(have)
     if old.get('torch', torch) != torch: return 'it has the other build of PyTorch'
@@ -94,7 +95,8 @@ def new_venv():
         stop('%s is there, but it is no Python environment. Move it away, then run again.' % venv)
     cmd = [sys.executable, '-m', 'venv', '--clear', '--prompt', 'groundup', str(venv)]
     res = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    if res.returncode: stop(*said(res.stdout.splitlines()) + ['', 'Python could not make %s. %s' % (venv, advice(res.stdout))])
+    if res.returncode: stop(*said(res.stdout.splitlines()) + ['', 'Python could not make %s.' % venv,
+        advice(res.stdout, 'Remove it and run the same command again.')])
 
 
 def packages():
@@ -149,17 +151,18 @@ causes = [
     (r'No matching distribution|Could not find a version', 'A package has no build for this Python and system, or the index '
         'cannot be reached. Try another Python (make lab PYTHON=python3.12), or open the lessons in Colab.'),
     (r'No module named pip', 'The environment has no pip. Remove the folder .venv and run the same command again.'),
-    (r'Killed|MemoryError', 'The machine ran out of memory. Close other programs and run the same command again.')]
+    (r'Killed|MemoryError', 'pip was ended from outside, perhaps because the memory was full. Run the same command again: it goes on.')]
 
-def advice(out):
-    "One sentence on what to do about pip's output `out`"
-    return next((o for pat, o in causes if re.search(pat, out)), 'Run the same command again; what is done is kept.')
+def advice(out, other='Run the same command again; what is done is kept.'):
+    "One sentence on what to do about the output `out`"
+    return next((o for pat, o in causes if re.search(pat, out)), other)
 
-def said(lines, n=8):
-    "The last lines of output that say something: no traceback, no retries repeated"
-    skip = re.compile(r'\s+File "|Traceback|\s{4,}|\[notice\]|\s*$|Looking in ')
-    keep = [o.rstrip()[:300] for o in lines if not skip.match(o)]
-    return ['  '+o for o in list(dict.fromkeys(keep))[-n:]]
+def said(lines, n=5):
+    "The last lines that name an error, or else the last ones: no traceback, no boxes"
+    lines = [re.sub(r'^[\s│╰×─>]+', '', o).rstrip()[:200] for o in lines if not re.match(r'[\s│]+File "|.*Traceback', o)]
+    telling = [o for o in lines if re.search(r'error|warning|fatal|no space|killed|denied', o, re.I)
+               and 'subprocess' not in o and 'is ignored' not in o]
+    return ['  '+o for o in list(dict.fromkeys(filter(None, telling or lines)))[-n:]]
 
 def mend():
     "Remove what an interrupted pip leaves behind: packages without a record and folders named `~...`"
@@ -187,6 +190,12 @@ def pip(torch, lock):
         proc.wait()
         raise
     finally: bar.close()
+
+def broken():
+    "What Python says where the big packages cannot be imported"
+    res = subprocess.run([str(python), '-c', 'import torch, nbdev, jupyterlab, groundup'], cwd=str(root),
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    return res.stdout.splitlines() if res.returncode else []
 
 def locked():
     "Wait until no other command sets up this folder. The lock is the kernel's: it ends with its holders, pip included"
@@ -227,10 +236,10 @@ def setup():
     write(ready=False, **kw)
     mend()
     status, lines = pip(torch, lock)
+    if status < 0: lines.append('Killed by signal %d' % -status)
     if status: stop(*["pip's last lines:"] + said(lines) + ['', advice(''.join(lines))])
-    test = subprocess.run([str(python), '-c', 'import torch, nbdev, jupyterlab, groundup'], cwd=str(root),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    if test.returncode: stop(*said(test.stdout.splitlines(), 3) + [
+    wrong = broken()
+    if wrong: stop(*said(wrong, 3) + [
         '', 'The packages are installed but do not start. Remove the folder .venv and run the same command again.'])
     write(ready=True, **kw)
     print('.venv is ready after %d s.' % (time.time()-start), flush=True)

@@ -60,8 +60,8 @@ def update(nbs, work):
         if word: put(dest, src.read_bytes())
         if new not in had: had.append(new)
         if word: done.append((word, dest.relative_to(work).as_posix()))
-    text = json.dumps(given, indent=1)+'\n'
-    if not (work/state).exists() or (work/state).read_text(encoding='utf8') != text: put(work/state, text.encode())
+    raw = (json.dumps(given, indent=1)+'\n').encode()
+    if not (work/state).exists() or (work/state).read_bytes() != raw: put(work/state, raw)
     return done
 
 def tell(done, work):
