@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['Verdict', 'brief', 'syntax', 'Book', 'Exercise']
 
-# %% ../nbs/support/exercise.ipynb #90b36351
+# %% ../nbs/support/exercise.ipynb #4188a282
 import ast, copy, html, inspect, json, linecache, math, os, random, re, sys, time, types, warnings
+from collections import namedtuple
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,56 +16,53 @@ import numpy as np
 from fastcore.basics import patch
 from .testing import difference, kind, seed
 
-# %% ../nbs/support/exercise.ipynb #d4952879
-_kinds = dict(unwritten=('not written yet','#888'), right=('right','#2a9d5c'), wrong=('wrong','#d64545'),
-              rule=('right values, but a rule is broken','#c98a00'), misuse=('not checked','#c98a00'), note=('','#888'))
+# %% ../nbs/support/exercise.ipynb #7d1b94ef
+_kinds = dict(unwritten=('not written yet','#888'), right=('right','#2a9d5c'), note=('','#888'),
+              wrong=('wrong','#d64545'), rule=('right values, but a rule is broken','#c98a00'),
+              misuse=('not checked','#c98a00'))
 
-def _html(s): return re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(s))
-
-@dataclass
+@dataclass(repr=False)
 class Verdict:
-    "What a check found: `kind` is 'right', 'wrong', 'rule', 'unwritten' or 'misuse'"
+    "What a check found"
     name:str # of the exercise
-    kind:str # as above, or 'note' for hints and the like
+    kind:str # 'right', 'wrong', 'rule' (broken, right values), 'unwritten', 'misuse', 'note' (a hint)
     says:list # sentences; what stands in backticks is code
-    facts:list = field(default_factory=list) # pairs of a label and a line of code or output
+    facts:list = field(default_factory=list) # pairs: a label, and a line of code or output
     mistake:str = None # the named mistake that it looks like
 
-# %% ../nbs/support/exercise.ipynb #4bb1cd4f
-@patch(as_prop=True)
-def ok(self:Verdict)->bool:
-    "Whether the answer is right"
-    return self.kind=='right'
+    @property
+    def ok(self): "Whether the answer is right"; return self.kind=='right'
 
-@patch(as_prop=True)
-def title(self:Verdict)->str:
-    "The name of the exercise and the verdict in words"
-    return ': '.join(o for o in (self.name, _kinds[self.kind][0]) if o)
+# %% ../nbs/support/exercise.ipynb #f413255d
+@patch
+def _parts(self:Verdict):
+    word = _kinds[self.kind][0]
+    return f'{self.name}: {word}' if word else self.name, [f'{k:<8}  {v}' for k,v in self.facts]
 
 @patch(as_prop=True)
 def text(self:Verdict)->str:
     "The verdict for a terminal"
-    return '\n'.join([self.title, *(f'  {o}' for o in self.says), *(f'    {o}' for o in self._lines())])
-
-# %% ../nbs/support/exercise.ipynb #52d91f95
-@patch
-def _lines(self:Verdict):
-    n = max((len(k) for k,_ in self.facts), default=0)
-    return [f'{k:<{n}}  {v}' for k,v in self.facts]
+    title,facts = self._parts()
+    return '\n'.join([title, *(f'  {o}' for o in self.says), *(f'    {o}' for o in facts)])
 
 @patch
 def __repr__(self:Verdict): return self.text
 
+# %% ../nbs/support/exercise.ipynb #51c9d4d2
+def _html(tag, s, style='margin:.2em 0'):
+    return f'<{tag} style="{style}">' + re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(s)) + f'</{tag}>'
+
+_div = 'border-left:.4em solid {};padding:.1em 0 .1em 1em;margin:.5em 0;color:inherit'
+_pre = 'white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:0;border:0;background:none;color:inherit'
+
 @patch
 def _repr_html_(self:Verdict):
-    facts = html.escape('\n'.join(self._lines()))
-    pre = 'margin:.3em 0;padding:0;border:0;background:none;color:inherit;white-space:pre-wrap;overflow-wrap:anywhere'
-    return (f'<div style="border-left:.4em solid {_kinds[self.kind][1]};padding:.1em 0 .1em 1em;margin:.5em 0;color:inherit">'
-            f'<p style="margin:.2em 0"><strong>{_html(self.title)}</strong></p>'
-            + ''.join(f'<p style="margin:.2em 0">{_html(o)}</p>' for o in self.says)
-            + (f'<pre style="{pre}">{facts}</pre>' if facts else '') + '</div>')
+    title,facts = self._parts()
+    says = _html('strong', title) + ''.join(_html('p', o) for o in self.says)
+    facts = f'<pre style="{_pre}">' + html.escape('\n'.join(facts)) + '</pre>' if facts else ''
+    return f'<div style="{_div.format(_kinds[self.kind][1])}">{says}{facts}</div>'
 
-# %% ../nbs/support/exercise.ipynb #f23bc8b5
+# %% ../nbs/support/exercise.ipynb #0f596f96
 def _display(text, markup, mime='text/html'):
     "Show `markup` in a notebook, `text` in a terminal"
     ipython = sys.modules.get('IPython')
@@ -74,40 +72,43 @@ def _display(text, markup, mime='text/html'):
     try: print(text)
     except UnicodeEncodeError: print(text.encode('ascii', 'backslashreplace').decode())
 
-def _show(v): _display(v.text, v._repr_html_())
+def _show(*args, **kwargs): _display((v := Verdict(*args, **kwargs)).text, v._repr_html_())
 
-# %% ../nbs/support/exercise.ipynb #1251208c
+# %% ../nbs/support/exercise.ipynb #f9a937e6
 def brief(
     x # any value
 )->str: # one line
-    "A value in one line: small ones in full, big ones in summary"
+    "A value in one line: a small one in full, a big one in summary"
     k = kind(x)
     if k in ('tensor','array'):
-        if math.prod(x.shape)>30: return f"{k} of shape {tuple(x.shape)}, {str(x.dtype).removeprefix('torch.')}"
-        return re.sub(r'(?<=[\[(]) ', '', ' '.join(repr(x if k=='array' or x.is_leaf else x.detach()).split()))
-    if k in ('tuple','list') and type(x) in (tuple,list) and len(x)<=12:
-        return '([' [k=='list'] + ', '.join(map(brief, x)) + (',' if k=='tuple' and len(x)==1 else '') + ')]' [k=='list']
-    if inspect.isroutine(x) or inspect.isclass(x): return getattr(x, '__name__', 'function')
-    try: s = re.sub(r' at 0x[0-9a-fA-F]+', '', repr(x))
+        if math.prod(x.shape)>30: return f'{k} of shape {tuple(x.shape)}, {x.dtype}'.replace('torch.', '')
+        s = ' '.join(repr(x if k=='array' or x.is_leaf else x.detach()).split())
+        return s.replace('[ ', '[').replace('( ', '(')
+    if type(x) is list and len(x)<=12: return f"[{', '.join(map(brief, x))}]"
+    if type(x) is tuple and len(x)<=12: return f"({', '.join(map(brief, x))}{',' if len(x)==1 else ''})"
+    if inspect.isroutine(x) or inspect.isclass(x): return getattr(x, '__name__', 'a function')
+    try: s = re.sub(r' at 0x[0-9a-fA-F]+|\s*\n\s*', lambda m: ' '*('\n' in m[0]), repr(x))
     except Exception as e: s = f'a {type(x).__name__} whose repr raises {type(e).__name__}'
     return s if len(s)<=200 else s[:200]+' …'
 
-# %% ../nbs/support/exercise.ipynb #6babf62e
+# %% ../nbs/support/exercise.ipynb #8c2cd1e5
 def _codes(f):
     "Code objects of a function, or of the methods of a class"
     fs = vars(f).values() if inspect.isclass(f) else [f]
     fs = [inspect.unwrap(getattr(o, '__func__', o)) for o in fs if not inspect.isclass(o)]
     return [o.__code__ for o in fs if isinstance(getattr(o, '__code__', None), types.CodeType)]
 
-def _is_node(n, c, f):
-    if inspect.isclass(f): return isinstance(n, ast.ClassDef) and n.name==f.__name__ and n.lineno<=c.co_firstlineno<=n.end_lineno
+def _defines(n, f, c):
+    "Whether node `n` is the definition of `f`, which has the code `c`"
+    if inspect.isclass(f):
+        return isinstance(n, ast.ClassDef) and n.name==f.__name__ and n.lineno<=c.co_firstlineno<=n.end_lineno
     if isinstance(n, ast.Lambda):
-        b = n.body
-        return c.co_name=='<lambda>' and (b.lineno,b.end_lineno,b.col_offset,b.end_col_offset) in [*c.co_positions()]
+        place = n.body.lineno, n.body.end_lineno, n.body.col_offset, n.body.end_col_offset
+        return c.co_name=='<lambda>' and place in [*c.co_positions()]
     return (isinstance(n, (ast.FunctionDef,ast.AsyncFunctionDef)) and n.name==c.co_name
             and min(o.lineno for o in (n, *n.decorator_list))==c.co_firstlineno)
 
-# %% ../nbs/support/exercise.ipynb #d3e5740d
+# %% ../nbs/support/exercise.ipynb #fbbd5a7f
 def syntax(
     f # a function or a class
 )->ast.AST: # its definition, or None
@@ -115,54 +116,58 @@ def syntax(
     try:
         for c in _codes(f):
             tree = ast.parse(''.join(linecache.getlines(c.co_filename)))
-            if found := [n for n in ast.walk(tree) if _is_node(n, c, f)]: return found[-1]
-    except (SyntaxError, ValueError, RecursionError, MemoryError): pass
+            if found := [n for n in ast.walk(tree) if _defines(n, f, c)]: return found[-1]
+    except Exception: return None
 
-# %% ../nbs/support/exercise.ipynb #5b0d3b8a
+# %% ../nbs/support/exercise.ipynb #ea43bfa7
 def _idle(n):
-    if isinstance(n, ast.Raise):
-        e = getattr(n.exc, 'func', n.exc)
-        return isinstance(e, ast.Name) and e.id=='NotImplementedError'
+    if isinstance(n, ast.Raise): n = getattr(n.exc, 'func', n.exc)
+    if isinstance(n, ast.Name): return n.id=='NotImplementedError'
     return isinstance(n, ast.Pass) or isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
 
 def _is_stub(f, node):
-    if inspect.isclass(f) and not any(inspect.isroutine(o) or isinstance(o, property) for o in vars(f).values()): return True
+    if inspect.isclass(f) and not any(inspect.isroutine(o) for o in vars(f).values()): return True
     if isinstance(node, ast.Lambda): return isinstance(node.body, ast.Constant) and node.body.value is ...
-    def empty(n): return all(_idle(o) or isinstance(n, ast.ClassDef) and hasattr(o, 'body') and empty(o) for o in n.body)
-    return node is not None and empty(node)
+    def empty(n, deep):
+        return all(_idle(o) or deep and isinstance(o, ast.FunctionDef) and empty(o, False) for o in n.body)
+    return node is not None and empty(node, inspect.isclass(f))
 
-# %% ../nbs/support/exercise.ipynb #19287344
-_loops = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_products = set('''mm bmm mv dot vdot vecdot inner addmm addmv addbmm baddbmm einsum tensordot chain_matmul multi_dot
-                   linear bilinear __matmul__ __rmatmul__ __imatmul__'''.split())
+# %% ../nbs/support/exercise.ipynb #acc94b5f
+_rules = {'for':' (no loop and no comprehension)', '@':' (no other matrix product either)'}
+_loops = ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
+_products = set('''mm bmm mv dot vdot vecdot inner addmm addmv addbmm baddbmm einsum tensordot chain_matmul
+                   multi_dot linear bilinear __matmul__ __rmatmul__ __imatmul__'''.split())
 
-def _name(n):
+def _used(n):
+    "The name that a node uses"
     if isinstance(n, ast.Name): return n.id
-    if isinstance(n, ast.alias): return n.name.split('.')[-1]
-    if isinstance(n, ast.Attribute) and getattr(n.value, 'id', '')!='self': return n.attr
+    if isinstance(n, ast.Attribute): return '' if getattr(n.value, 'id', '')=='self' else n.attr
+    return n.name.split('.')[-1] if isinstance(n, ast.alias) else ''
 
 def _broken(node, rule):
-    "The line that breaks `rule`, or None"
-    if rule=='for': return next((n.lineno for n in ast.walk(node) if isinstance(n, _loops)), None)
-    own = {getattr(n, 'id', None) or getattr(n, 'name', None) or n.arg for n in ast.walk(node) if isinstance(n, (ast.arg,ast.FunctionDef))
-           or isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    for n in ast.walk(node):
-        s = _name(n)
+    "The number of the line that breaks `rule`, or None"
+    nodes = [*ast.walk(node)]
+    own = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    own |= {getattr(n, 'arg', None) or n.name for n in nodes if isinstance(n, (ast.arg,ast.FunctionDef))}
+    for n in nodes:
+        s = _used(n)
         if isinstance(n, ast.Name) and s in own: continue
-        if s==rule or rule=='@' and (isinstance(getattr(n, 'op', None), ast.MatMult)
-                                     or s and (s in _products or s.startswith('matmul'))): return n.lineno
+        product = isinstance(getattr(n, 'op', None), ast.MatMult) or s in _products or s.startswith('matmul')
+        if s==rule or rule=='for' and isinstance(n, _loops) or rule=='@' and product: return n.lineno
 
-# %% ../nbs/support/exercise.ipynb #f4d56034
+# %% ../nbs/support/exercise.ipynb #0cf4b8b0
 @contextmanager
 def _undisturbed():
-    "Give `random`, NumPy and PyTorch their random state back, and the gradient mode"
     torch = sys.modules.get('torch')
-    r,n,t,g = random.getstate(), np.random.get_state(), torch and torch.get_rng_state(), torch and torch.is_grad_enabled()
+    r,n = random.getstate(),np.random.get_state()
+    if torch: t,grad = torch.get_rng_state(),torch.is_grad_enabled()
     try: yield
     finally:
-        random.setstate(r); np.random.set_state(n)
-        if torch: torch.set_rng_state(t); torch.set_grad_enabled(g)
+        random.setstate(r)
+        np.random.set_state(n)
+        if torch: torch.set_rng_state(t); torch.set_grad_enabled(grad)
 
+# %% ../nbs/support/exercise.ipynb #24f8111c
 def _clone(x, memo):
     "A deep copy; a tensor with a history becomes a leaf"
     if kind(x)=='tensor' and not x.is_leaf: return memo.setdefault(id(x), x.detach().clone().requires_grad_())
@@ -171,92 +176,88 @@ def _clone(x, memo):
     try: return copy.deepcopy(x, memo)
     except Exception: return x
 
-# %% ../nbs/support/exercise.ipynb #5de46180
-@dataclass
-class _Outcome:
-    value:object = None
-    error:type = None
-    message:str = ''
-    line:str = ''
-    changed:tuple = ()
-    @property
-    def empty(self): return self.error is NotImplementedError or not self.error and (self.value is None or self.value is ...)
-
-def _source(file, n): return f'line {n}', linecache.getline(file, n).strip()
-
-def _caught(f, e):
-    "The outcome of an error: its kind, its words, and the last line of the learner's code that it went through"
-    files,line,tb = {c.co_filename for c in _codes(f)},'',e.__traceback__
-    while tb:
-        if tb.tb_frame.f_code.co_filename in files: line = _source(tb.tb_frame.f_code.co_filename, tb.tb_lineno)
-        tb = tb.tb_next
-    try: message = str(e)
-    except Exception: message = ''
-    return _Outcome(error=type(e), message=message if len(message)<=500 else message[:500]+' …', line=line)
-
-# %% ../nbs/support/exercise.ipynb #8274802c
 def _plain(x):
-    "Numbers and containers of them; anything else by the name of its type"
+    "Numbers, strings and containers of them; anything else by the name of its type"
     if type(x) in (tuple,list): return [_plain(o) for o in x]
     if type(x) is dict: return {k:_plain(v) for k,v in x.items()}
     return x if kind(x) in 'tensor array bool integer float complex string'.split() else type(x).__name__
 
+# %% ../nbs/support/exercise.ipynb #0d740b20
+_Outcome = namedtuple('_Outcome', 'value error message line changed', defaults=(None,None,'',(),()))
+
+def _line(file, n): return f'line {n}', linecache.getline(file, n).strip()[:200]
+
+def _caught(f, e):
+    "The outcome of an error"
+    files,line,tb = {c.co_filename for c in _codes(f)},(),e.__traceback__
+    while tb:
+        file = tb.tb_frame.f_code.co_filename
+        if file in files: line = _line(file, tb.tb_lineno)
+        tb = tb.tb_next
+    try: s = ' '.join(f'{type(e).__name__}: {e}'.removesuffix(': ').split())
+    except Exception: s = type(e).__name__
+    return _Outcome(error=type(e), message=s if len(s)<=500 else s[:500]+' …', line=line)
+
+# %% ../nbs/support/exercise.ipynb #2e013b48
 def _differ(a, b):
     try: return difference(a, b)
     except Exception as e: return 'type', f'{brief(a)} cannot be compared with {brief(b)}: {type(e).__name__}'
 
 def _alike(a, b):
-    "Whether two outcomes are the same to an onlooker"
+    "Whether two outcomes look the same"
     return a.error is b.error and a.changed==b.changed and bool(a.error or not _differ(a.value, b.value))
 
 def _right(got, want):
     if want.error: return bool(got.error) and issubclass(got.error, want.error)
     return not got.error and not _differ(got.value, want.value) and {*got.changed}<={*want.changed}
 
-# %% ../nbs/support/exercise.ipynb #95cdf670
-def _numbers(x): return np.asarray(x.detach().double() if kind(x)=='tensor' else x, dtype=float)
+def _nothing(o): return o.error is NotImplementedError or not o.error and (o.value is None or o.value is ...)
+
+# %% ../nbs/support/exercise.ipynb #5965d9d6
+def _numbers(x):
+    if kind(x) in ('None','string'): raise TypeError('not numbers')
+    return np.asarray(x.detach().cpu().cdouble() if kind(x)=='tensor' else x, dtype=complex)
 
 def _near(a, b):
-    "'' or 'transposed' if the numbers of `a` are those of `b` whatever the type and shape, else None"
+    "How `a` has the numbers of `b`, whatever the type and shape: in order or transposed; else None"
     try: x,y = _numbers(a),_numbers(b)
     except Exception: return
     if not y.size or x.size!=y.size: return
-    for z,how in ((x,''),(x.T,'transposed')):
+    for z,how in ((x,', but not the {}'),(x.T,' but transposed')):
         if np.allclose(z.ravel(), y.ravel(), rtol=1e-4, atol=1e-5, equal_nan=True): return how
 
-# %% ../nbs/support/exercise.ipynb #2c0cbdfa
-_odd = {'NoneType':'It returns nothing (`None`): is `return` missing?', 'ellipsis':'It returns `...`: something is still to be written.',
-        'generator':'It returns a generator: `yield` makes one. Use `return`.',
-        'coroutine':'It returns a coroutine: write `def`, not `async def`.',
-        'function':'It returns a function, not its result: are the brackets of a call missing?'}
-_odd |= {k:_odd['function'] for k in ('method','builtin_function_or_method','method-wrapper')}
-_errors = {RecursionError:'It calls itself without an end.', SystemExit:'It wants to leave Python: an answer returns a value.',
-           NotImplementedError:'A part of it is not written yet.'}
+# %% ../nbs/support/exercise.ipynb #f9d06339
+_call = 'It returns a function, not its result: are the brackets of a call missing?'
+_odd = dict(NoneType='It returns nothing (`None`): is `return` missing?', function=_call, method=_call,
+            builtin_function_or_method=_call, ellipsis='It returns `...`: write that too.',
+            generator='It returns a generator, because of `yield`: use `return`.',
+            coroutine='It returns a coroutine: write `def`, not `async def`.')
+_errors = {RecursionError:' It calls itself without end.', NotImplementedError:' A part is still to write.',
+           SystemExit:' It wants to leave Python: an answer returns a value.'}
 
 def _explain(got, want):
-    "Sentences on the first thing that is wrong"
-    if got.error: return [f'It raises `{got.error.__name__}`.'] + [s for k,s in _errors.items() if got.error is k] + (
-        [f'For this input a `{want.error.__name__}` is expected.'] if want.error else [])
-    if want.error: return [f'For this input it must raise `{want.error.__name__}`: it returns a value.']
-    if not (d := _differ(got.value, want.value)):
-        return [f'The values are right, but it changes its input `{n}` in place: the caller still needs it. Make a new value '
-                f'(`{n} = {n} - 1` makes one, `{n} -= 1` does not).' for n in got.changed if n not in want.changed]
-    if kind(got.value)!=kind(want.value) and (s := _odd.get(type(got.value).__name__)): return [s]
-    how = None if d[0]=='value' else _near(got.value, want.value)
-    return [f'It returns {d[1]}.' if how is None else f"The values are right{' but transposed' if how else ''}, but of {d[1]}."] + [
-        f'It also changes its input `{n}` in place.' for n in got.changed if n not in want.changed]
+    "A sentence about the first thing that is wrong"
+    made = f'raises `{got.error.__name__}`' if got.error else 'returns a value'
+    if want.error: return f'It must raise `{want.error.__name__}` here, but {made}.'
+    if got.error: return f'It {made}.{_errors.get(got.error, "")}'
+    a,b,d = got.value,want.value,_differ(got.value, want.value)
+    if not d: return 'The values are right.'
+    if kind(a)!=kind(b) and type(a).__name__ in _odd: return _odd[type(a).__name__]
+    near = None if d[0]=='value' else _near(a, b)
+    how = f'It returns the wrong {d[0]}' if near is None else f'The values are right{near.format(d[0])}'
+    return f'{how}: {d[1]}.'.replace(' array', ' NumPy array') if d[0]=='type' else f'{how}: {d[1]}.'
 
-# %% ../nbs/support/exercise.ipynb #d142ce00
+def _spoilt(got, want, args):
+    "Sentences about the inputs that must stay as they are"
+    def how(k): return f': `{k} -= 1` and `{k}[0] = 1` do so, `{k} = {k} - 1` does not'*hasattr(args[k], 'shape')
+    return [f'It changes its input `{k}` in place{how(k)}.' for k in got.changed if k not in want.changed]
+
+# %% ../nbs/support/exercise.ipynb #d016f5c7
 _memory,_warned = {},set()
 
 def _warn(topic, message):
-    if topic in _warned: return
+    if topic not in _warned: _show('Progress', 'note', [message])
     _warned.add(topic)
-    _show(Verdict('Progress', 'note', [message]))
-
-def _file():
-    from platformdirs import user_data_dir
-    return Path(os.environ.get('GROUNDUP_DATA') or user_data_dir('groundup'))/'progress.json'
 
 @contextmanager
 def _lock(path, wait=2):
@@ -270,8 +271,9 @@ def _lock(path, wait=2):
     try: yield
     finally: lock.unlink(missing_ok=True)
 
-# %% ../nbs/support/exercise.ipynb #2e2f6247
+# %% ../nbs/support/exercise.ipynb #48fa08af
 def _sound(x, depth=2):
+    "Whether `x` is lesson → exercise → entry"
     if not isinstance(x, dict): return False
     if depth: return all(_sound(o, depth-1) for o in x.values())
     return all(isinstance(x.get(k, 0), int) for k in ('tries','hints')) and isinstance(x.get('right',''), str)
@@ -283,92 +285,102 @@ def _load(path):
     if _sound(data): return data
     aside = path.with_name(f'progress-damaged-{datetime.now():%Y%m%d-%H%M%S}.json')
     path.replace(aside)
-    _warn('damaged', f'The file with your progress was damaged. It is kept as `{aside}`, and a new one is started.')
+    _warn('damaged', f'The file with your progress was damaged. It is kept as `{aside}`, a new one is begun.')
     return {}
 
-# %% ../nbs/support/exercise.ipynb #187ff8f2
-def _update(lesson, name, change=lambda e: None, write=True):
-    "The entry of an exercise after `change`"
-    path = _file()
+# %% ../nbs/support/exercise.ipynb #9e633d00
+def _entry(lesson, name, change=None):
+    "What is known of an exercise, after `change(entry)` if there is one"
+    from platformdirs import user_data_dir
+    path = Path(os.environ.get('GROUNDUP_DATA') or user_data_dir('groundup'))/'progress.json'
     try:
-        if not write: return _load(path).get(lesson, {}).get(name, {}) | _memory.get((lesson,name), {})
+        if not change: return _load(path).get(lesson, {}).get(name, {}) | _memory.get((lesson,name), {})
         with _lock(path):
-            data = _load(path)
-            entry = data.setdefault(lesson, {}).setdefault(name, {})
+            entry = (data := _load(path)).setdefault(lesson, {}).setdefault(name, {})
             change(entry)
             tmp = path.with_name(f'progress.{os.getpid()}.tmp')
             tmp.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding='utf8')
             os.replace(tmp, path)
     except OSError as e:
-        _warn('unwritable', f'Your progress cannot be kept in `{path}` ({e.strerror}): it lasts until this session ends.')
-        change(entry := _memory.setdefault((lesson,name), {}))
+        _warn('unwritable', f'Progress cannot be kept in `{path}` ({e.strerror}): it lasts for this session.')
+        entry = _memory.setdefault((lesson,name), {})
+        if change: change(entry)
     return entry
 
-# %% ../nbs/support/exercise.ipynb #4713ba9a
+# %% ../nbs/support/exercise.ipynb #1fd73157
 class Book:
     "The exercises of a lesson, in order"
     def __init__(self,
         lesson:str # such as '01_matmul'
     ): self.lesson,self.exercises = lesson,{}
 
-    def __repr__(self): return '\n'.join([f'Exercises of {self.lesson}', *(f'  {o.head}' for o in self.exercises.values())])
-
-    def exercise(self,
-        inputs, # makes a list of tuples of arguments, under a fixed seed
-        hints, # three or more, each telling more than the last
-        difficulty:int, # 1, 2 or 3
-        minutes:int, # that a newcomer needs
-        without=(), # rules: 'for', '@', 'einsum' or any name
-        observe=None, # `observe(f, *args)`: what to compare of a call; by default `f(*args)`
-        waive=None # a demand of `prove` that makes no sense here, and the reason: `dict(negative='counts')`
-    ): # a decorator that turns the solution into an `Exercise`
-        "Declare the exercise whose solution is the decorated function or class"
-        def deco(fn):
-            self.exercises[fn.__name__] = e = Exercise(self, fn, inputs, tuple(hints), difficulty, minutes,
-                (without,) if isinstance(without, str) else tuple(without), observe, waive or {})
-            return e
-        return deco
-
-# %% ../nbs/support/exercise.ipynb #40a02aa0
-def _signature(f):
-    "Name and parameters of `f`, without annotations"
-    try: s = inspect.signature(f)
-    except (TypeError, ValueError): return f'{f.__name__}(…)'
-    ps = [p.replace(annotation=p.empty) for p in s.parameters.values()]
-    return getattr(f, '__name__', type(f).__name__) + str(s.replace(parameters=ps, return_annotation=s.empty))
+    def __repr__(self):
+        return '\n  '.join([f'Exercises of {self.lesson}', *(o._head for o in self.exercises.values())])
 
 class Exercise:
-    "An exercise: made by `Book.exercise`, called by the learner's notebook"
+    "An exercise: `Book.exercise` makes it, the learner's notebook calls its methods"
     def __init__(self, book, fn, inputs, hints, difficulty, minutes, without, observe, waive):
-        self.book,self.fn,self.inputs,self.hints,self.difficulty,self.minutes = book,fn,inputs,hints,difficulty,minutes
-        self.without,self.observe,self.waive,self.mistakes = without,observe,waive,{}
+        self.book,self.fn,self.inputs,self.hints,self.mistakes = book,fn,inputs,tuple(hints),{}
+        self.difficulty,self.minutes,self.observe,self.waive = difficulty,minutes,observe,waive or {}
+        self.without = (without,) if isinstance(without, str) else tuple(without)
         self.__name__,self.__doc__,self.__module__ = fn.__name__,fn.__doc__,fn.__module__
 
-    @property
-    def head(self): return f'{self.__name__}: {self.__doc__} (difficulty {self.difficulty} of 3, {self.minutes} min)'
+# %% ../nbs/support/exercise.ipynb #10adbfac
+@patch
+def exercise(self:Book,
+    inputs, # makes a list of tuples of arguments, under a fixed seed
+    hints, # three or more, each telling more than the last
+    difficulty:int, # 1, 2 or 3
+    minutes:int, # that a newcomer needs
+    without=(), # rules: 'for', '@', 'einsum' or any name
+    observe=None, # `observe(f, *args)` gives what to compare; `f(*args)` by default
+    waive=None # what `prove` demands in vain, and why: `dict(negative='counts', square=..., random=...)`
+): # a decorator that turns the solution into an `Exercise`
+    "Declare the exercise whose solution is the decorated function or class"
+    def deco(fn):
+        e = Exercise(self, fn, inputs, hints, difficulty, minutes, without, observe, waive)
+        self.exercises[fn.__name__] = e
+        return e
+    return deco
 
-    def __repr__(self):
-        rule = f"  without {', '.join(f'`{r}`' for r in self.without)}\n" if self.without else ''
-        n = self.__name__
-        return f'{self.head}\n{rule}  write {_signature(self.fn)}, then ex.{n}.check({n}); ex.{n}.hint(), ex.{n}.solution()'
-
-    def __call__(self, *args, **kwargs):
-        n = self.__name__
-        raise TypeError(f'{n} is an exercise, not a function: write your own `{_signature(self.fn)}` and check it '
-                        f'with `ex.{n}.check({n})`')
-
-# %% ../nbs/support/exercise.ipynb #78ee6d0f
+# %% ../nbs/support/exercise.ipynb #a6d8ddd6
 @patch
 def mistake(self:Exercise,
     message:str # what follows "It looks as if", such as "rows and columns are swapped"
 ): # a decorator that leaves the function as it is
     "Declare a wrong solution that people write"
     def deco(f):
-        self.mistakes[f.__name__] = (message, f)
+        self.mistakes[f.__name__] = message,f
         return f
     return deco
 
-# %% ../nbs/support/exercise.ipynb #0cae2f7a
+# %% ../nbs/support/exercise.ipynb #72879f6f
+def _signature(f):
+    "Name and parameters, without annotations"
+    if inspect.isclass(f): return f'class {f.__name__}'
+    try: s = inspect.signature(f)
+    except (TypeError, ValueError): return f'{brief(f)}(…)'
+    ps = [p.replace(annotation=p.empty) for p in s.parameters.values()]
+    return getattr(f, '__name__', type(f).__name__) + str(inspect.Signature(ps))
+
+@patch(as_prop=True)
+def _head(self:Exercise):
+    return f'{self.__name__}: {self.__doc__} (difficulty {self.difficulty} of 3, {self.minutes} min)'
+
+def _without(rules, more=_rules): return 'without ' + ' and '.join(f'`{r}`{more.get(r, "")}' for r in rules)
+
+@patch
+def __repr__(self:Exercise):
+    n,rules = self.__name__,f'  {_without(self.without)}\n' if self.without else ''
+    return (f'{self._head}\n{rules}  write {_signature(self.fn)}, then ex.{n}.check({n}); '
+            f'ex.{n}.hint() and ex.{n}.solution() help')
+
+@patch
+def __call__(self:Exercise, *args, **kwargs):
+    n = self.__name__
+    raise TypeError(f'{n} is an exercise: write your own `{_signature(self.fn)}`, then `ex.{n}.check({n})`')
+
+# %% ../nbs/support/exercise.ipynb #757ca842
 @patch
 def _cases(self:Exercise, s=0):
     "The inputs, made under seed `s`"
@@ -377,16 +389,14 @@ def _cases(self:Exercise, s=0):
     return [o if isinstance(o, tuple) else (o,) for o in cases]
 
 @patch
-def _names(self:Exercise, args):
-    "Arguments by name: the observer's parameters, or the solution's"
-    f,skip = (self.observe,(None,)) if self.observe else (self.fn,())
-    try:
-        names = inspect.signature(f).bind(*skip, *args).arguments
-        if len(names)==len(skip)+len(args): return dict([*names.items()][len(skip):])
-    except (TypeError, ValueError): pass
-    return {f'argument {i+1}':o for i,o in enumerate(args)}
+def _named(self:Exercise, args):
+    "Arguments by name: by the observer's parameters, or the solution's"
+    f,extra = (self.observe,[None]) if self.observe else (self.fn,[])
+    try: names = [*inspect.signature(f).bind(*extra, *args).arguments][len(extra):]
+    except (TypeError, ValueError): names = []
+    if len(names)!=len(args): names = [f'argument {i+1}' for i in range(len(args))]
+    return dict(zip(names, args))
 
-# %% ../nbs/support/exercise.ipynb #dd83560b
 @patch
 def _run(self:Exercise, f, args):
     "The outcome of `f` for copies of `args`"
@@ -396,216 +406,216 @@ def _run(self:Exercise, f, args):
     except KeyboardInterrupt: raise
     except BaseException as e: out = _caught(f, e)
     if inspect.iscoroutine(out.value): out.value.close()
-    out.value = _clone(out.value, {})
-    out.changed = tuple(n for n,a,b in zip(self._names(args), mine, before) if _differ(_plain(a), _plain(b)))
-    return out
+    changed = tuple(n for n,a,b in zip(self._named(args), mine, before) if _differ(_plain(a), _plain(b)))
+    return out._replace(value=_clone(out.value, {}), changed=changed)
 
+# %% ../nbs/support/exercise.ipynb #fcdc28f3
 @patch
-def _quiet(self:Exercise, f, args):
+def _ours(self:Exercise, f, cases):
+    "The outcomes of the solution or of a mistake, whose warnings nobody needs"
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        return self._run(f, args)
+        return [self._run(f, o) for o in cases]
 
-# %% ../nbs/support/exercise.ipynb #08a33730
 @patch
 def _misuse(self:Exercise, f, cases):
     "What is wrong with `f` before it is called, or None"
     n,want = self.__name__,_signature(self.fn)
-    call = f'`ex.{n}.check({n})`'
-    if isinstance(f, Exercise): return f'That is the exercise itself: write your own `{want}`, then {call}.'
-    if not callable(f): return f'Expected your function `{want}`, got {brief(f)}: pass the function without calling it, {call}.'
-    a,b = (('class' if inspect.isclass(o) else 'function') for o in (f, self.fn))
-    if a!=b: return f'Expected a {b} `{want}`, got the {a} `{brief(f)}`.'
-    if a=='class': return
-    ps = inspect.signature(self.fn).parameters.values()
-    if self.observe: cases = [(None,)*sum(p.default is p.empty and p.kind in (0,1) for p in ps)]
-    try: sig = inspect.signature(f)
+    own = f'Expected your own `{want}`, got'
+    if isinstance(f, Exercise): return f'{own} the exercise itself: write one, then `ex.{n}.check({n})`.'
+    if not callable(f): return f'{own} {brief(f)}: pass it without calling it, `ex.{n}.check({n})`.'
+    is_class,a,b = inspect.isclass(f),*('class' if inspect.isclass(o) else 'function' for o in (f, self.fn))
+    if a!=b: return f'{own} the {a} `{brief(f)}`: a {b} is asked for.'
+    if self.observe: # how it is called is not known: as many arguments as the solution needs
+        ps = inspect.signature(self.fn).parameters.values()
+        cases = [(None,)*sum(p.default is p.empty and p.kind in (0,1) for p in ps)]
+    try: sig = not is_class and inspect.signature(f)
     except (TypeError, ValueError): return
-    try: [sig.bind(*args) for args in cases]
+    try: [sig.bind(*o) for o in cases if sig]
     except TypeError: return f'Expected the parameters of `{want}`: yours is `{_signature(f)}`.'
 
-# %% ../nbs/support/exercise.ipynb #a084e17e
+# %% ../nbs/support/exercise.ipynb #1b14cfa1
 @patch
 def judge(self:Exercise,
     f # the learner's function or class
-)->Verdict: # see `Verdict.kind`
+)->Verdict:
     "The verdict on an answer"
     with _undisturbed():
-        cases = self._cases()
-        if m := self._misuse(f, cases): return Verdict(self.__name__, 'misuse', [m])
-        try: node = syntax(f)
-        except Exception: node = None
-        if _is_stub(f, node): return self._unwritten()
-        wants,gots = [self._quiet(self.fn, o) for o in cases],[self._run(f, o) for o in cases]
-        if node is None and all(o.empty for o in gots): return self._unwritten()
-        bad = [i for i,(g,w) in enumerate(zip(gots, wants)) if not _right(g, w)]
-        return self._wrong(cases, gots, wants, bad[0]) if bad else self._rules(f, node, len(cases))
+        n,cases = self.__name__,self._cases()
+        if m := self._misuse(f, cases): return Verdict(n, 'misuse', [m])
+        node = syntax(f)
+        stub = Verdict(n, 'unwritten', [f'Write `{_signature(self.fn)}`, run its cell and check again. '
+                                        f'`ex.{n}.hint()` helps.'])
+        if _is_stub(f, node): return stub
+        wants,gots = self._ours(self.fn, cases),[self._run(f, o) for o in cases]
+        if node is None and all(map(_nothing, gots)): return stub
+        for args,got,want in zip(cases, gots, wants):
+            if not _right(got, want): return self._wrong(args, got, want, self._mistaken(cases, gots))
+        return self._kept(f, node, len(cases))
+
+# %% ../nbs/support/exercise.ipynb #dc0ca9a8
+@patch
+def _mistaken(self:Exercise, cases, gots):
+    "The message of the mistake that has these outcomes on every input"
+    return next((m for m,f in self.mistakes.values() if all(map(_alike, gots, self._ours(f, cases)))), None)
 
 @patch
-def _unwritten(self:Exercise):
-    n = self.__name__
-    return Verdict(n, 'unwritten', [f'Write the body of `{_signature(self.fn)}`, run its cell, and check again. `ex.{n}.hint()` helps.'])
-
-# %% ../nbs/support/exercise.ipynb #e79b3029
-@patch
-def _wrong(self:Exercise, cases, gots, wants, i):
-    got,want,n = gots[i],wants[i],self.__name__
-    name = next((m for m,f in self.mistakes.values() if all(_alike(g, self._quiet(f, o)) for g,o in zip(gots, cases))), None)
-    says = _explain(got, want) + ([f'It looks as if {name}'] if name else [])
-    facts = [('input' if k==0 else '', f'{a} = {brief(v)}') for k,(a,v) in enumerate(self._names(cases[i]).items())]
-    if got.error: facts += [('error', f'{got.error.__name__}: {got.message}')] + ([got.line] if got.line else [])
+def _wrong(self:Exercise, args, got, want, mistake):
+    args = self._named(args)
+    facts = [('' if i else 'input', f'{k} = {brief(v)}') for i,(k,v) in enumerate(args.items())]
+    if got.error: facts += [('error', got.message), *[got.line]*bool(got.line)]
     else: facts += [('returned', brief(got.value))]
-    if not want.error: facts += [('expected', brief(want.value))]
-    return Verdict(n, 'wrong', says, facts, name)
+    facts += [('expected', want.error.__name__ if want.error else brief(want.value))]
+    says = [_explain(got, want), *_spoilt(got, want, args), *[f'It looks as if {mistake}']*bool(mistake)]
+    return Verdict(self.__name__, 'wrong', says, facts, mistake)
 
+# %% ../nbs/support/exercise.ipynb #ab7da05c
 @patch
-def _rules(self:Exercise, f, node, n):
-    rules = ', '.join(f'`{r}`' for r in self.without)
+def _kept(self:Exercise, f, node, n):
+    "The verdict on right values: are the rules kept?"
     says = [f'Your answer agrees on all {n} inputs.']
-    if not rules: return Verdict(self.__name__, 'right', says)
-    if node is None: return Verdict(self.__name__, 'right', says+[f'The rule "without {rules}" was not checked: the source cannot be read.'])
-    bad = [(r,_source(_codes(f)[0].co_filename, l)) for r in self.without if (l := _broken(node, r))]
-    if not bad: return Verdict(self.__name__, 'right', says+[f'It does without {rules}.'])
-    return Verdict(self.__name__, 'rule', says+[f'This exercise is to be done without {rules}.'], [l for _,l in bad])
+    lines = {r:_line(_codes(f)[0].co_filename, l) for r in self.without if node and (l := _broken(node, r))}
+    if lines: return Verdict(self.__name__, 'rule', [*says, f'Now do it {_without(lines)}.'], [*lines.values()])
+    how = 'It does {}.' if node else 'The rule "{}" was not checked: the source cannot be read.'
+    return Verdict(self.__name__, 'right', says + [how.format(_without(self.without, {}))]*bool(self.without))
 
-# %% ../nbs/support/exercise.ipynb #bb0ea8ff
 @patch
 def check(self:Exercise,
     f # the learner's function or class
 ):
     "Show the verdict on an answer, and keep the progress"
     try: v = self.judge(f)
-    except Exception as e: v = Verdict(self.__name__, 'misuse', [f'The checker could not deal with this answer: {type(e).__name__}: {e}'])
+    except KeyboardInterrupt: raise
+    except BaseException as e:
+        v = Verdict(self.__name__, 'misuse', [f'The checker cannot deal with this: {_caught(f, e).message}'])
     def change(entry):
         entry['tries'] = entry.get('tries', 0) + 1
         if v.ok: entry.setdefault('right', date.today().isoformat())
-    _show(v)
-    if v.kind in ('right','wrong','rule'): _update(self.book.lesson, self.__name__, change)
+    _display(v.text, v._repr_html_())
+    if v.kind in ('right','wrong','rule'): _entry(self.book.lesson, self.__name__, change)
 
-# %% ../nbs/support/exercise.ipynb #513b8a45
+# %% ../nbs/support/exercise.ipynb #53809097
 @patch
 def hint(self:Exercise):
     "Show the next hint"
     name,n = self.__name__,len(self.hints)
-    i = _update(self.book.lesson, name, write=False).get('hints', 0)
-    if i>=n: return _show(Verdict(name, 'note', [f'These were all the hints. `ex.{name}.solution()` shows the solution.'],
-                                  [(f'{k+1}.', h) for k,h in enumerate(self.hints)]))
-    _update(self.book.lesson, name, lambda e: e.update(hints=max(i+1, e.get('hints', 0))))
-    _show(Verdict(name, 'note', [f'Hint {i+1} of {n}: {self.hints[i]}']))
+    i = _entry(self.book.lesson, name).get('hints', 0)
+    if i>=n: return _show(name, 'note', [f'No more hints. Next is `ex.{name}.solution()`.', *self.hints])
+    _entry(self.book.lesson, name, lambda e: e.update(hints=max(i+1, e.get('hints', 0))))
+    _show(name, 'note', [f'Hint {i+1} of {n}: {self.hints[i]}'])
 
-# %% ../nbs/support/exercise.ipynb #e2604be0
 @patch
-def source(self:Exercise)->str:
-    "The source of the solution, without its declaration"
+def source(self:Exercise)->str: # without its declaration
+    "The source of the solution"
     node,file = syntax(self.fn),_codes(self.fn)[0].co_filename
-    return inspect.cleandoc('\n'+''.join(linecache.getlines(file)[node.lineno-1:node.end_lineno]))
+    if node is None: return '# The source has changed since it was loaded: restart the kernel.'
+    return inspect.cleandoc('\n' + ''.join(linecache.getlines(file)[node.lineno-1:node.end_lineno]))
 
 @patch
 def solution(self:Exercise):
     "Show the source of the solution"
-    s = self.source()
-    _update(self.book.lesson, self.__name__, lambda e: e.update(solution=True))
-    _display(s, f'```python\n{s}\n```', 'text/markdown')
+    _entry(self.book.lesson, self.__name__, lambda e: e.update(solution=True))
+    _display(self.source(), f'```python\n{self.source()}\n```', 'text/markdown')
 
-# %% ../nbs/support/exercise.ipynb #64174fe5
+# %% ../nbs/support/exercise.ipynb #caeb3bf5
 def _state(e):
-    s = [f"right since {e['right']}"] if e.get('right') else [f"{e['tries']} tries"] if e.get('tries') else ['open']
-    return ', '.join(s + [f"{e['hints']} hints"]*bool(e.get('hints')) + ['solution seen']*bool(e.get('solution')))
+    done = f"right ({e['right']})" if e.get('right') else 'open'
+    seen = [f'{k}: {e[k]}' for k in ('tries','hints') if e.get(k)] + ['solution seen']*('solution' in e)
+    return ', '.join([done, *seen])
 
 @patch
 def progress(self:Book):
     "Show which exercises are done"
-    es = [(o, _update(self.lesson, o.__name__, write=False)) for o in self.exercises.values()]
+    es = [(o, _entry(self.lesson, o.__name__)) for o in self.exercises.values()]
     rows = [(o.__name__, f'{o.difficulty} of 3', f'{o.minutes} min', _state(e)) for o,e in es]
-    done,left = sum(bool(e.get('right')) for _,e in es),sum(o.minutes for o,e in es if not e.get('right'))
-    total = f'{done} of {len(es)} right, about {left} minutes to go' if left else f'{done} of {len(es)} right: all done'
-    _table(f'Exercises of {self.lesson}', 'exercise difficulty time state'.split(), rows, total)
+    left = [o.minutes for o,e in es if not e.get('right')]
+    total = f'{len(es)-len(left)} of {len(es)} right' + f', about {sum(left)} minutes to go'*bool(left)
+    _table(f'Exercises of {self.lesson}: {total}', ('exercise','difficulty','time','state'), rows)
 
-# %% ../nbs/support/exercise.ipynb #2003406f
-def _table(title, head, rows, total):
+def _table(title, head, rows):
     ws = [max(map(len, col)) for col in zip(head, *rows)]
-    text = [title] + ['  '.join(c.ljust(w) for c,w in zip(r, ws)).rstrip() for r in (head, *rows)] + [total]
-    def row(r, tag): return f'<th scope="row">{html.escape(r[0])}</th>' + ''.join(f'<{tag}>{html.escape(c)}</{tag}>' for c in r[1:])
-    head = ''.join(f'<th scope="col">{html.escape(c)}</th>' for c in head)
-    body = ''.join(f'<tr>{row(r, "td")}</tr>' for r in rows)
-    _display('\n'.join(text), f'<table><caption>{html.escape(title)}: {html.escape(total)}</caption>'
-             f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+    text = '\n'.join('  '.join(map(str.ljust, r, ws)).rstrip() for r in (head, *rows))
+    def cell(tag, s): return f'<{tag}>{html.escape(s)}</{tag[:2]}>'
+    def row(r, first, rest): return f'<tr>{cell(first, r[0])}{"".join(cell(rest, o) for o in r[1:])}</tr>'
+    col,body = 'th scope="col"',''.join(row(r, 'th scope="row"', 'td') for r in rows)
+    _display(f'{title}\n{text}', f'<table><caption>{html.escape(title)}</caption>'
+                                 f'<thead>{row(head, col, col)}</thead><tbody>{body}</tbody></table>')
 
-# %% ../nbs/support/exercise.ipynb #9bac32fb
+# %% ../nbs/support/exercise.ipynb #2dfb629d
 @patch
 def _demand(self:Exercise, ok, what):
     if not ok: raise AssertionError(f'{self.book.lesson}/{self.__name__}: {what}')
 
 @patch
 def _prove_words(self:Exercise):
-    ms = [m for m,_ in self.mistakes.values()]
-    for ok,what in [((self.__doc__ or '').strip(), 'the solution needs a docstring'),
-        (self.difficulty in (1,2,3), f'difficulty is 1, 2 or 3, not {self.difficulty!r}'),
-        (isinstance(self.minutes, int) and self.minutes>0, f'minutes is a whole number above 0, not {self.minutes!r}'),
-        (len(set(self.hints))==len(self.hints)>=3 and all(self.hints), f'three different hints or more, not {len(self.hints)}'),
-        (len(ms)>=2, f'two mistakes or more, not {len(ms)}'), (len(set(ms))==len(ms), 'two mistakes have the same message'),
-        (all(k in ('negative','square','random') and r for k,r in self.waive.items()), 'waive takes negative, square, random, each with its reason')]:
-        self._demand(ok, what)
+    ms,hints = [m for m,_ in self.mistakes.values()],{*filter(None, self.hints)}
+    self._demand((self.__doc__ or '').strip(), 'the solution needs a docstring')
+    self._demand(self.difficulty in (1,2,3), f'difficulty is 1, 2 or 3, not {self.difficulty!r}')
+    self._demand(self.minutes in range(1, 1000), f'minutes is an integer above 0, not {self.minutes!r}')
+    self._demand(len(hints)==len(self.hints)>=3, f'three different hints or more, not {len(hints)}')
+    self._demand(len(ms)>=2, f'two mistakes or more, not {len(ms)}')
+    self._demand(len(set(ms))==len(ms), 'two mistakes have the same message')
+    self._demand({*self.waive}<={'negative','square','random'} and all(self.waive.values()),
+                 f"waive takes negative, square or random, each with its reason, not {self.waive}")
 
-# %% ../nbs/support/exercise.ipynb #c02ef7ba
+# %% ../nbs/support/exercise.ipynb #ecdef5b1
 def _arrays(x):
     "The arrays of numbers in an argument; a list of numbers, or of such lists, is one"
     if kind(x) not in ('tuple','list','dict'):
-        try: return [_numbers(x)]
+        try: return [_numbers(x).real]
         except Exception: return []
-    items = [*x.values()] if kind(x)=='dict' else x
-    found = [a for o in items for a in _arrays(o)]
+    found = [a for o in (x.values() if kind(x)=='dict' else x) for a in _arrays(o)]
     whole = kind(x)=='list' and all(kind(o) in ('integer','float','list') for o in x)
     return [np.stack(found)] if whole and len({a.shape for a in found})==1 else found
 
 @patch
 def _prove_inputs(self:Exercise):
-    cases,again,other = self._cases(),self._cases(),self._cases(1)
+    cases,again,other = (_plain(self._cases(s)) for s in (0,0,1))
     self._demand(len(cases)>=3, f'three inputs or more, not {len(cases)}')
-    self._demand(not _differ(_plain(cases), _plain(again)), 'inputs differ from call to call under the same seed')
-    arrays = [a for o in cases for a in _arrays(o)]
-    big = [a.shape for a in arrays if a.ndim>1]
-    for name,ok,what in [('negative', not arrays or any((a<0).any() for a in arrays), 'no input has a negative number'),
-        ('square', any(len(set(s))>1 for s in big) if big else len({a.shape for a in arrays})!=1 or not arrays[0].ndim,
-         'no input is non-square, or all have the same length'),
-        ('random', _differ(_plain(cases), _plain(other)), 'no input is random')]:
-        self._demand(ok or name in self.waive, f"{what}; if that is no use here, say why: waive=dict({name}='...')")
+    self._demand(not _differ(cases, again), 'the inputs differ from call to call under the same seed')
+    arrays = [a for o in cases for a in _arrays(tuple(o))]
+    shapes = {a.shape for a in arrays}
+    positive = arrays and all((a>=0).all() for a in arrays)
+    if big := [s for s in shapes if len(s)>1]: square = all(len({*s})==1 for s in big)
+    else: square = len(shapes)==1 and shapes!={()}
+    for name,bad,what in [('negative', positive, 'no input has a negative number'),
+                          ('square', square, 'no input is non-square, or all have one length'),
+                          ('random', not _differ(cases, other), 'no input is random')]:
+        self._demand(not bad or name in self.waive, f"{what}; if it is no use, say why: waive=dict({name}='...')")
 
-# %% ../nbs/support/exercise.ipynb #20742f5c
+# %% ../nbs/support/exercise.ipynb #91838cc6
 @patch
 def _variant(self:Exercise, body):
-    "The solution's definition with another body"
+    "The solution's definition, with another body"
     node = copy.deepcopy(syntax(self.fn))
-    self._demand(node is not None, 'the source of the solution cannot be read')
-    node.decorator_list,cls = [],isinstance(node, ast.ClassDef)
-    for n in (defs := [n for n in node.body if isinstance(n, ast.FunctionDef)] if cls else [node]): n.body = ast.parse(body).body
-    if cls: node.body = defs
+    self._demand(node, 'the source of the solution cannot be read')
+    node.decorator_list,is_class = [],isinstance(node, ast.ClassDef)
+    defs = [n for n in node.body if isinstance(n, ast.FunctionDef)] if is_class else [node]
+    if is_class: node.body = defs
+    for n in defs: n.body = ast.parse(body).body
     src,file = ast.unparse(node),f'<{self.__name__}: {body}>'
     linecache.cache[file] = len(src),None,src.splitlines(True),file
-    space = dict(vars(sys.modules[self.__module__]) if cls else self.fn.__globals__)
+    space = dict(vars(sys.modules[self.__module__]) if is_class else self.fn.__globals__)
     exec(compile(src, file, 'exec'), space)
     return space[node.name]
 
-# %% ../nbs/support/exercise.ipynb #2a8e3465
+# %% ../nbs/support/exercise.ipynb #6411939c
 @patch
 def prove(self:Exercise):
-    "Assert that the solution passes, that each mistake fails by its own name, and that a stub is not counted"
+    "Assert that this declaration works"
     self._prove_words()
     with _undisturbed():
         self._prove_inputs()
         cases = self._cases()
-        wants = [self._quiet(self.fn, o) for o in cases]
-        outs = {m:[self._quiet(f, o) for o in cases] for m,f in self.mistakes.values()}
-    for o,w in zip(cases, wants): self._demand(not w.empty, f'the solution returns nothing for {brief(o)}: use observe')
-    v = self.judge(self.fn)
-    self._demand(v.ok, f'the solution does not pass:\n{v}')
-    self._demand('was not checked' not in v.text, 'the rules cannot be checked on the solution')
-    ms = [*outs]
+        wants,outs = self._ours(self.fn, cases),{m:self._ours(f, cases) for m,f in self.mistakes.values()}
+    for o,w in zip(cases, wants): self._demand(not _nothing(w), f'the solution gives nothing for {brief(o)}')
+    v,ms = self.judge(self.fn),[*outs]
+    self._demand(v.ok and 'not checked' not in v.text, f'the solution does not pass:\n{v}')
     for i,m in enumerate(ms):
-        for o in ms[:i]: self._demand(not all(map(_alike, outs[m], outs[o])), f'two mistakes coincide: {m!r} and {o!r}')
+        for o in ms[:i]: self._demand(not all(map(_alike, outs[m], outs[o])), f'these coincide: {m!r}, {o!r}')
     for m,f in self.mistakes.values():
         v = self.judge(f)
-        self._demand(v.kind=='wrong' and v.mistake==m, f'{f.__name__} does not fail with its message {m!r}:\n{v}')
-    for body,want in [('...','unwritten'), ('pass','unwritten'), ('raise NotImplementedError','unwritten'), ('_ = 0','wrong')]:
+        self._demand(v.kind=='wrong' and v.mistake==m, f'{f.__name__} does not fail as {m!r}:\n{v}')
+    for body in ('...', 'pass', 'raise NotImplementedError', '_ = 0'):
         v = self.judge(self._variant(body))
-        self._demand(v.kind==want, f'a body `{body}` should be {want!r}:\n{v}')
+        self._demand(v.kind==('wrong' if '=' in body else 'unwritten'), f'the body `{body}` passes for {v}')

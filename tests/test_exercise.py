@@ -1,0 +1,584 @@
+"The exercise engine: what its page need not show"
+import json, multiprocessing, os, random, subprocess, sys, textwrap, types
+from datetime import date
+from functools import partial, wraps
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from groundup import exercise as engine
+from groundup.exercise import Book, Verdict, brief, syntax
+from groundup.testing import difference
+
+book = Book('test')
+inf, nan = float('inf'), float('nan')
+
+
+def center_inputs():
+    x = torch.tensor([[1., 2, -3], [3, 6, -5]])
+    return [(x,), (x[:1],), (torch.randn(4, 3),)]
+
+@book.exercise(center_inputs, ['a', 'b', 'c'], 1, 5, without=('for', '@'))
+def center(x):
+    "Each column minus its mean"
+    return x - x.mean(0)
+
+@center.mistake('rows')
+def _rows(x): return x - x.mean(1, keepdim=True)
+
+@center.mistake('it raises')
+def _raises(x): raise KeyError('wrong on purpose')
+
+
+@book.exercise(lambda: [([1, 2, -3], 2), ([], 1), ([1], -1), ([random.randint(-9, 9)], 3)], ['a', 'b', 'c'], 2, 5)
+def scale(xs, k):
+    "Multiples, for k from 0"
+    if k < 0: raise ValueError('k is negative')
+    return [x*k for x in xs]
+
+@scale.mistake('no error')
+def _scale_silent(xs, k): return [x*k for x in xs]
+
+@scale.mistake('the list is repeated')
+def _scale_repeat(xs, k):
+    if k < 0: raise ValueError
+    return xs*k
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv('GROUNDUP_DATA', str(tmp_path))
+    engine._memory.clear()
+    engine._warned.clear()
+    return tmp_path
+
+def stored(data): return json.loads((data/'progress.json').read_text(encoding='utf8'))
+def sees(f, kind, text, ex=center):
+    v = ex.judge(f)
+    assert v.kind == kind and text in v.text, v.text
+    return v
+
+
+# answers of every sort
+def generator(x): yield x
+async def coroutine(x): return x
+def endless(x): return endless(x)
+def leaves(x): sys.exit(3)
+def method(x): return x.mean
+def dots(x): y = x; return ...
+def partly(x): y = x; raise NotImplementedError
+def number(x): return 3
+def text(x): return '<b>`x`</b>'
+def listed(x): return (x - x.mean(0)).tolist()
+def transposed(x): return (x - x.mean(0)).t()
+def half(x): return (x - x.mean(0)).half()
+def complexes(x): return (x - x.mean(0)).cfloat()
+def nans(x): return x*nan
+def same_input(x): return x
+def in_place(x): x -= x.mean(0); return x
+def shrinks(x): return x.resize_(0)
+def base(x): raise BaseException('base')
+def lines(x): raise ValueError('one\ntwo <script>')
+def helper(x): return undefined + x # noqa: F821
+def asks_helper(x): return helper(x)
+class Silent(Exception):
+    def __str__(self): raise ValueError
+def silent(x): raise Silent
+class Rude:
+    def __eq__(self, o): raise SystemExit
+    def __repr__(self): raise ZeroDivisionError
+def rude(x): return Rude()
+
+@pytest.mark.parametrize('f,says', [
+    (generator, 'because of `yield`'), (coroutine, 'not `async def`'), (endless, 'calls itself without end'),
+    (leaves, 'wants to leave Python'), (method, 'brackets of a call'), (dots, 'returns `...`'),
+    (partly, 'A part is still to write'), (number, 'wrong type: type integer, expected tensor'),
+    (text, 'wrong type: type string, expected tensor'), (listed, 'are right, but not the type: type list, expected tensor'),
+    (transposed, 'right but transposed: shape (3, 2), expected (2, 3)'),
+    (half, 'but not the dtype: dtype float16, expected'),
+    (complexes, 'not the dtype: dtype complex64'), (nans, 'wrong value: at index (0, 0): nan, expected -1.0'),
+    (same_input, 'at index (0, 0): 1.0, expected -1.0 (6 of 6'),
+    (in_place, 'The values are right.\n  It changes its input `x`'),
+    (shrinks, 'changes its input `x` in place'), (base, 'BaseException: base'), (lines, 'ValueError: one two <script>'),
+    (asks_helper, "NameError: name 'undefined' is not defined\n    line "), (silent, 'error     Silent\n'),
+    (rude, 'type Rude, expected tensor')])
+def test_wrong(f, says, recwarn):
+    v = sees(f, 'wrong', says)
+    assert 'x = tensor([[1., 2., -3.], [3., 6., -5.]])' in v.text and 'expected  tensor([[-1., -2., 1.]' in v.text
+    assert '<script>' not in v._repr_html_() and '<b>' not in v._repr_html_()
+    assert not [w for w in recwarn if 'never awaited' in str(w.message)]
+
+def test_rude_repr(capsys):
+    class Worse:
+        def __repr__(self): raise SystemExit
+    def worse(x): return Worse()
+    assert center.check(worse) is None
+    assert 'cannot deal with this: SystemExit' in capsys.readouterr().out
+
+def test_line():
+    v = sees(lines, 'wrong', "raise ValueError('one")
+    n = next(k for k, _ in v.facts if k.startswith('line'))
+    assert int(n.split()[1]) == lines.__code__.co_firstlineno
+
+@pytest.mark.parametrize('f,got', [
+    (None, 'None'), (3, '3'), (..., 'Ellipsis'), ('center', "'center'"), (torch.ones(2), 'tensor([1., 1.])'),
+    (center, 'the exercise itself'), (book, 'Exercises of test'), (nn.Linear, 'class `Linear`: a function is asked for'),
+    (lambda: 1, '<lambda>()'), (lambda x, y: x, '<lambda>(x, y)'), (lambda *, x: x, '<lambda>(*, x)')])
+def test_misuse(f, got):
+    v = sees(f, 'misuse', got)
+    assert 'center(x)' in v.text and len(v.text.splitlines()) == 2
+
+def test_prints(capsys):
+    def loud(x): print('debug'); return x - x.mean(0)
+    center.check(loud)
+    out = capsys.readouterr().out
+    assert out.count('debug\n') == 3 and 'center: right' in out
+
+def test_sneaky_right():
+    buf = torch.zeros(1)
+    def reuses(x): torch.sub(x, x.mean(0), out=buf.resize_(x.shape)); return buf
+    def grads(x): return x.requires_grad_() - x.mean(0)
+    def many(x, dim=0): return x - x.mean(dim)
+    def star(*xs): return xs[0] - xs[0].mean(0)
+    class Call:
+        def __call__(self, x): return x - x.mean(0)
+    for f in (reuses, grads, many, star, Call(), center.fn): assert center.judge(f).ok, center.judge(f)
+
+def test_keyboard_interrupt():
+    def stop(x): raise KeyboardInterrupt
+    state = random.getstate()
+    with pytest.raises(KeyboardInterrupt): center.check(stop)
+    assert random.getstate() == state
+
+def test_random_state():
+    def greedy(x): random.seed(1); np.random.seed(1); torch.manual_seed(1); torch.set_grad_enabled(False); return x
+    def state(): return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    old = state()
+    for act in (lambda: center.judge(greedy), lambda: center.judge(center.fn), center.prove, lambda: center.check(text)):
+        act()
+        assert state() == old and torch.is_grad_enabled()
+    def noise(x): return x - x.mean(0) + torch.randn(x.shape)
+    assert center.judge(noise).text == center.judge(noise).text # the same seed for each call
+
+
+# comparing
+def test_special_values():
+    b = Book('b')
+    @b.exercise(lambda: [(1,), (-1,), (0,)], 'abc', 1, 1)
+    def special(k): return torch.tensor([nan, inf, -inf, k])
+    assert special.judge(lambda k: torch.tensor([nan, inf, -inf, k])).ok
+    sees(lambda k: torch.tensor([nan, inf, inf, k]), 'wrong', 'at index 2: inf, expected -inf', special)
+    sees(lambda k: torch.tensor([0., inf, -inf, k]), 'wrong', 'at index 0: 0.0, expected nan', special)
+
+def test_expected_errors():
+    assert scale.judge(scale.fn).ok
+    sees(_scale_silent, 'wrong', 'It must raise `ValueError` here, but returns a value.', scale)
+    def other(xs, k):
+        if k < 0: raise TypeError
+        return scale.fn(xs, k)
+    sees(other, 'wrong', 'It must raise `ValueError` here, but raises `TypeError`.', scale)
+    class Mine(ValueError): pass
+    def finer(xs, k):
+        if k < 0: raise Mine
+        return scale.fn(xs, k)
+    assert scale.judge(finer).ok
+    def appends(xs, k): r = scale.fn(xs, k); xs.append(1); return r
+    sees(appends, 'wrong', 'It changes its input `xs` in place.', scale)
+    def floats(xs, k): return [float(o) for o in scale.fn(xs, k)]
+    sees(floats, 'wrong', 'but not the type: in item 0: type float, expected integer', scale)
+    assert 'xs = [1, 2, -3]\n' in scale.judge(_scale_repeat).text and 'k = 2' in scale.judge(_scale_repeat).text
+
+def test_mistake_on_every_input():
+    assert sees(_rows, 'wrong', 'It looks as if rows').mistake == 'rows'
+    assert center.judge(lambda x: x - x.mean(1, keepdim=True) + (len(x) > 3)).mistake is None
+    def raises_too(x): raise KeyError('another text')
+    assert sees(raises_too, 'wrong', 'It looks as if it raises').mistake == 'it raises'
+    def raises_late(x): return center.fn(x) if len(x) == 2 else {}[0]
+    v = sees(raises_late, 'wrong', 'KeyError')
+    assert v.mistake is None and 'x = tensor([[1., 2., -3.]])' in v.text
+
+def test_inputs_stay():
+    shared = torch.tensor([[-1., 2.]])
+    b = Book('b')
+    @b.exercise(lambda: [(shared,), (shared,), (shared,)], 'abc', 1, 1)
+    def double(x): return 2*x
+    def spoils(x): x *= 2; return x
+    sees(spoils, 'wrong', 'The values are right.', double)
+    assert shared.tolist() == [[-1, 2]]
+    w = torch.ones(2, requires_grad=True)
+    @b.exercise(lambda: [(w*3, w), (w, w), (w, w)], 'abc', 1, 1)
+    def leaves(x, y): return x.is_leaf and x.requires_grad and y.requires_grad
+    assert leaves.judge(lambda x, y: True).ok and w.grad is None
+
+
+# reading the source
+def decorated(f):
+    @wraps(f)
+    def g(*args): return f(*args)
+    return g
+
+def test_stubs():
+    def doc(x): "doc"
+    def error(x): raise NotImplementedError
+    def message(x): raise NotImplementedError('later')
+    @decorated
+    def wrapped(x): ...
+    for f in (doc, error, message, wrapped, lambda x: ..., partial(doc), center._variant('pass')):
+        sees(f, 'unwritten', 'Write `center(x)`')
+    space = {}
+    exec('def blind(x): ...\ndef blind_right(x): return x - x.mean(0)', space)
+    sees(space['blind'], 'unwritten', 'not written yet')
+    sees(space['blind_right'], 'right', 'was not checked: the source cannot be read')
+    def forgot(x): y = x - x.mean(0) # noqa: F841
+    sees(forgot, 'wrong', 'is `return` missing?')
+    sees(lambda x: None, 'wrong', 'is `return` missing?')
+
+def r_for(x):
+    for _ in x: pass
+    return x - x.mean(0)
+def r_while(x):
+    while False: pass
+    return x - x.mean(0)
+def r_list(x): return [x - x.mean(0) for _ in 'a'][0]
+def r_gen(x): return next(x - x.mean(0) for _ in 'a')
+def r_dict(x): return {0: x - x.mean(0) for _ in 'a'}[0]
+def r_at(x): return torch.eye(len(x)) @ (x - x.mean(0))
+def r_iat(x): e = torch.eye(len(x)); e @= e; return x - x.mean(0)
+def r_mm(x): return torch.eye(len(x)).mm(x - x.mean(0))
+def r_einsum(x): return torch.einsum('ij->ij', x - x.mean(0))
+def r_alias(x):
+    from torch import matmul as product
+    return product(torch.eye(len(x)), x - x.mean(0))
+def r_kept(x): m = torch.matmul; return x - x.mean(0) # noqa: F841
+def r_dunder(x): return torch.eye(len(x)).__matmul__(x - x.mean(0))
+
+@pytest.mark.parametrize('f,rule', [(f, 'for') for f in (r_for, r_while, r_list, r_gen, r_dict)] +
+                         [(f, '@') for f in (r_at, r_iat, r_mm, r_einsum, r_alias, r_kept, r_dunder)])
+def test_rule_broken(f, rule):
+    v = sees(f, 'rule', f'Now do it without `{rule}` (no ')
+    (line, code), = v.facts
+    lines = Path(__file__).read_text(encoding='utf8').splitlines()
+    assert not v.ok and lines[int(line.split()[1])-1].strip() == code
+
+def test_rule_kept():
+    def free(x):
+        "for @ einsum"
+        # for i in x: x @ x
+        dot = 'for i in x: a.matmul(b)'
+        def inner(y): return y - y.mean(0)
+        return inner(x) if dot else x
+    sees(free, 'right', 'It does without `for` and `@`.')
+    sees(lambda x: x - x.mean(0), 'right', 'It does without')
+    two = (lambda x: x - x.mean(0)), (lambda x: [x - x.mean(0) for _ in 'a'][0])
+    assert [center.judge(f).kind for f in two] == ['right', 'rule']
+    many = ('é', lambda x: (
+        x -
+        x.mean(0)))[1]
+    sees(many, 'right', 'It does without')
+    for f in (partial(free), partial(r_for)): sees(f, 'right', 'was not checked')
+
+def test_named_rule():
+    b = Book('b')
+    @b.exercise(center_inputs, 'abc', 1, 1, without='mean')
+    def summed(x): return x - x.sum(0)/len(x)
+    assert summed.without == ('mean',)
+    sees(center.fn, 'rule', 'without `mean`', summed)
+    sees(lambda x: x - torch.sum(x, 0)/len(x), 'right', 'without `mean`', summed)
+
+def test_syntax():
+    assert syntax(len) is syntax(partial(len)) is syntax(3) is syntax(nn.Linear(1, 1)) is None
+    class Loop:
+        def __getattr__(self, name): return self
+    assert syntax(Loop()) is None
+    assert syntax(r_for).name == 'r_for' and syntax(Rude).name == 'Rude'
+
+
+# classes
+def observe_square(cls, x):
+    y = cls.apply(x.requires_grad_())
+    return y.detach(), torch.autograd.grad((y*torch.arange(y.numel()).view_as(y)).sum(), x)[0]
+
+@book.exercise(lambda: [(x,) for x in (torch.tensor([[1., -2, 3]]), torch.tensor([[.5]]), torch.randn(3, 2))],
+               ['a', 'b', 'c'], 2, 10, without='@', observe=observe_square)
+class Square(torch.autograd.Function):
+    "The square, with its gradient"
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x*x
+    @staticmethod
+    def backward(ctx, dout): return 2*ctx.saved_tensors[0]*dout
+
+@Square.mistake('no dout')
+class _SquareLocal(Square.fn):
+    @staticmethod
+    def backward(ctx, dout): return 2*ctx.saved_tensors[0]
+
+@Square.mistake('no 2')
+class _SquareHalf(Square.fn):
+    @staticmethod
+    def backward(ctx, dout): return ctx.saved_tensors[0]*dout
+
+def observe_affine(cls, n, x):
+    m = cls(n)
+    with torch.no_grad(): [p.fill_(i+1) for i, p in enumerate(m.parameters())]
+    return m(x), [tuple(p.shape) for p in m.parameters()]
+
+@book.exercise(lambda: [(2, torch.ones(3, 2)), (1, -torch.ones(1, 1)), (4, torch.randn(2, 4))], ['a', 'b', 'c'], 3, 10,
+               observe=observe_affine)
+class Affine(nn.Module):
+    "A factor and an offset for each feature"
+    def __init__(self, n):
+        super().__init__()
+        self.g, self.b = nn.Parameter(torch.ones(n)), nn.Parameter(torch.zeros(n))
+    def forward(self, x): return x*self.g + self.b
+
+@Affine.mistake('one offset')
+class _AffineOne(Affine.fn):
+    def __init__(self, n):
+        super().__init__(n)
+        self.b = nn.Parameter(torch.zeros(1))
+
+@Affine.mistake('not registered')
+class _AffineLost(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.g, self.b = torch.ones(n), torch.zeros(n)
+    def forward(self, x): return x*self.g + self.b
+
+def test_classes():
+    class Stub(torch.autograd.Function):
+        "doc"
+        @staticmethod
+        def forward(ctx, x): ...
+        @staticmethod
+        def backward(ctx, dout): raise NotImplementedError
+    class Empty(nn.Module): pass
+    class Half(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x): return x*x
+    class Typo(nn.Module):
+        def __init__(self, n): super().__init__(); self.g = nn.Parameter(torch.ones(n))
+        def forward(self, x): return x*self.gain
+    class WithAt(Square.fn):
+        @staticmethod
+        def backward(ctx, dout): torch.eye(2) @ torch.eye(2); return 2*ctx.saved_tensors[0]*dout
+    sees(Stub, 'unwritten', 'Write `class Square`', Square)
+    sees(Empty, 'unwritten', 'Write `class Affine`', Affine)
+    sees(Half, 'wrong', 'NotImplementedError', Square)
+    sees(Typo, 'wrong', "has no attribute 'gain'\n    line ", Affine)
+    sees(WithAt, 'rule', 'without `@`', Square)
+    sees(Affine.fn(2), 'misuse', 'class Affine', Affine)
+    sees(lambda n: Affine.fn(n), 'misuse', 'a class is asked for', Affine)
+    assert Square.judge(_SquareHalf).mistake == 'no 2' and 'x = tensor([[1., -2., 3.]])' in Square.judge(_SquareHalf).text
+
+@pytest.mark.parametrize('name', ['center', 'scale', 'Square', 'Affine'])
+def test_proves(name, data):
+    book.exercises[name].prove()
+    assert not (data/'progress.json').exists()
+
+
+# proof
+def declare(fn=center.fn, mistakes=(_rows, _raises), **kwargs):
+    e = Book('draft').exercise(**dict(inputs=center_inputs, hints='abc', difficulty=1, minutes=5) | kwargs)(fn)
+    for m in mistakes: e.mistake(m.__name__)(m)
+    return e
+
+def undocumented(x): return x - x.mean(0)
+def prints_only(x): "doc"
+def noisy(x): "doc"; return x.add_(1)
+eye = torch.eye(2)
+
+@pytest.mark.parametrize('what,kwargs', [
+    ('needs a docstring', dict(fn=undocumented)), ('hints or more, not 2', dict(hints='ab')), ('not 2', dict(hints='aab')),
+    ('difficulty is 1, 2 or 3, not 0', dict(difficulty=0)), ('minutes is an integer above 0, not 0', dict(minutes=0)),
+    ('two mistakes or more, not 0', dict(mistakes=())), ('three inputs or more, not 1', dict(inputs=lambda: [(eye,)])),
+    ('differ from call to call', dict(inputs=lambda: [(torch.tensor(os.urandom(3)[0]),)]*3)),
+    ("waive=dict(negative='...')", dict(inputs=lambda: [(torch.rand(2, 3),)]*3)),
+    ("waive=dict(square='...')", dict(inputs=lambda: [(torch.randn(3, 3),)]*3)),
+    ("waive=dict(square='...')", dict(inputs=lambda: [(torch.randn(3),)]*3)),
+    ("waive=dict(random='...')", dict(inputs=lambda: [(-torch.ones(2, 3),)]*3)),
+    ('waive takes negative, square or random', dict(waive=dict(hints='no'))),
+    ('each with its reason', dict(waive=dict(random=''))),
+    ('solution gives nothing', dict(fn=prints_only)), ('The values are right', dict(fn=prints_only, observe=lambda f, x: 1)),
+    ('the solution does not pass', dict(without='mean')), ('_same does not fail', dict(mistakes=(_rows, undocumented))),
+    ('these coincide', dict(mistakes=(_rows, lambda x: x - x.mean(1, keepdim=True)))),
+    ('the body `_ = 0` passes', dict(observe=lambda f, x: f.__name__ if f.__name__[0] == '_' else 0))])
+def test_prove_fails(what, kwargs):
+    if what.startswith('The values'): what = 'the solution does not pass'
+    if what.startswith('_same'): what = "undocumented does not fail as 'undocumented'"
+    with pytest.raises(AssertionError) as e: declare(**kwargs).prove()
+    assert str(e.value).startswith('draft/') and what in str(e.value), e.value
+
+def test_waive():
+    waive = dict(negative='probabilities', square='by design')
+    declare(inputs=lambda: [(torch.rand(3, 3)+torch.eye(3),)]*3, waive=waive).prove()
+    test = [[[1, 2], [3, 4]], [1., 2., 3.], ([1, 2], torch.ones(2, 3)), {'a': 1}, 'word', None, []]
+    assert [[a.shape for a in engine._arrays(o)] for o in test] == [[(2, 2)], [(3,)], [(2,), (2, 3)], [()], [], [], []]
+
+
+# progress
+def test_progress_file(data):
+    center.check(lambda x: ...)
+    center.check(3)
+    assert not (data/'progress.json').exists()
+    center.check(_rows)
+    center.hint()
+    assert stored(data) == {'test': {'center': dict(tries=1, hints=1)}}
+    center.check(center.fn)
+    center.check(_rows)
+    center.solution()
+    assert stored(data) == {'test': {'center': dict(tries=3, hints=1, right=date.today().isoformat(), solution=True)}}
+    assert [o.name for o in data.iterdir()] == ['progress.json']
+
+def test_right_stays_right(data):
+    old = {'test': {'center': {'right': '2026-01-31', 'tries': 1}}, 'other': {'é': {'hints': 1}}}
+    (data/'progress.json').write_text(json.dumps(old))
+    center.check(center.fn)
+    assert stored(data) == old | {'test': {'center': {'right': '2026-01-31', 'tries': 2}}}
+
+@pytest.mark.parametrize('content', [b'', b'{', b'[]', b'{"test": 3}', b'{"test": {"center": 3}}', b'\xff\xfe', b'['*100000,
+                                     b'{"test": {"center": {"tries": "x"}}}', b'{"test": {"center": {"right": 1}}}'])
+def test_damaged(content, data, capsys):
+    (data/'progress.json').write_bytes(content)
+    center.check(center.fn)
+    center.hint()
+    out = capsys.readouterr().out
+    assert out.count('was damaged') == 1 and 'center: right' in out
+    assert stored(data)['test']['center'] == dict(tries=1, right=date.today().isoformat(), hints=1)
+    aside, = data.glob('progress-damaged-*.json')
+    assert aside.read_bytes() == content
+
+@pytest.mark.parametrize('spoil', ['folder is a file', 'file is a folder'])
+def test_unwritable(spoil, data, capsys, monkeypatch):
+    if spoil == 'folder is a file': (data/'x').write_text(''); monkeypatch.setenv('GROUNDUP_DATA', str(data/'x'))
+    else: (data/'progress.json').mkdir()
+    for _ in range(2): center.check(center.fn)
+    for _ in range(4): center.hint()
+    book.progress()
+    out = capsys.readouterr().out
+    assert out.count('Progress cannot be kept') == 1 and out.count('center: right') == 2
+    assert 'Hint 3 of 3: c' in out and 'No more hints' in out and 'tries: 2, hints: 3' in out
+
+def work(i):
+    e = Book('test').exercise(center_inputs, ['a', 'b', 'c'], 1, 5)(center.fn)
+    e.__name__ = f'e{i}'
+    with open(os.devnull, 'w') as sys.stdout:
+        for _ in range(20): engine._entry('test', 'center', lambda o: o.update(tries=o.get('tries', 0) + 1)); e.check(_rows)
+
+def test_concurrent(data):
+    context = multiprocessing.get_context('fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn')
+    ps = [context.Process(target=work, args=(i,)) for i in range(3)]
+    for p in ps: p.start()
+    for p in ps: p.join()
+    assert [p.exitcode for p in ps] == [0]*3
+    assert stored(data)['test'] == {'center': dict(tries=60)} | {f'e{i}': dict(tries=20) for i in range(3)}
+
+def test_stale_lock(data):
+    (data/'progress.lock').touch()
+    center.check(center.fn)
+    assert stored(data)['test']['center']['tries'] == 1 and not (data/'progress.lock').exists()
+
+def test_hints_and_table(data, capsys):
+    for _ in range(5): center.hint()
+    scale.check(scale.fn)
+    book.progress()
+    out = capsys.readouterr().out
+    assert [out.count(f'Hint {i} of 3') for i in (1, 2, 3)] == [1, 1, 1] and out.count('Next is `ex.center.solution()`') == 2
+    assert 'Exercises of test: 1 of 4 right, about 25 minutes to go\n' in out
+    assert 'center    1 of 3      5 min   open, hints: 3\n' in out and f'right ({date.today()}), tries: 1' in out
+
+
+# showing
+def test_call_and_repr():
+    with pytest.raises(TypeError, match=r'center is an exercise: write your own `center\(x\)`, then `ex.center.check'):
+        center(torch.ones(2))
+    assert repr(center) == textwrap.dedent('''\
+        center: Each column minus its mean (difficulty 1 of 3, 5 min)
+          without `for` (no loop and no comprehension) and `@` (no other matrix product either)
+          write center(x), then ex.center.check(center); ex.center.hint() and ex.center.solution() help''')
+    assert 'write class Square' in repr(Square) and repr(book).count('\n') == 4
+
+def test_source(capsys):
+    center.solution()
+    assert capsys.readouterr().out == 'def center(x):\n    "Each column minus its mean"\n    return x - x.mean(0)\n'
+    assert Square.source().startswith('class Square(torch.autograd.Function):\n    "The square')
+
+def test_brief():
+    assert brief(torch.tensor([[1, -2], [3, 4]])) == 'tensor([[1, -2], [3, 4]])'
+    assert brief(torch.zeros(5, 784)) == 'tensor of shape (5, 784), float32'
+    assert brief(np.zeros((5, 7))) == 'array of shape (5, 7), float64'
+    assert brief((1,)) == '(1,)' and brief(([], torch.ones(1))) == '([], tensor([1.]))'
+    assert brief(list(range(1000))).endswith(' …') and len(brief('x'*1000)) < 210
+    assert brief(torch.ones(1, requires_grad=True)*2) == 'tensor([2.])'
+    assert brief(object()) == '<object object>' and brief(Rude()) == 'a Rude whose repr raises ZeroDivisionError'
+    assert brief(torch.relu) == 'relu' and brief(nn.Linear) == 'Linear' and '\n' not in brief(nn.Sequential(nn.ReLU()))
+
+def test_html():
+    v = Verdict('a<b>', 'wrong', ['`<i>` & ü'], [('input', '<script>')])
+    h = v._repr_html_()
+    assert all(o not in h for o in ('<b>', '<i>', '<script>')) and '<code>&lt;i&gt;</code> &amp; ü' in h and ': wrong' in h
+    assert 'background:none' in h and 'color:inherit' in h
+
+def python(code, **env):
+    return subprocess.run([sys.executable, '-c', textwrap.dedent(code)], capture_output=True, timeout=60,
+                          env=os.environ | env, cwd=Path(__file__).parent)
+
+def test_without_torch():
+    p = python('''\
+        import sys
+        class Blocked:
+            def find_spec(self, name, *args):
+                if name in ('torch', 'matplotlib', 'IPython'): raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Blocked())
+        import numpy as np, random
+        from groundup.exercise import Book
+        b = Book('plain')
+        @b.exercise(lambda: [([1., -2.], 3), (np.array([1., 2., 3.]), 2), ([random.gauss(0, 1)], -1)], 'abc', 1, 1)
+        def scaled(xs, k):
+            "k times xs"
+            return k*np.array(xs)
+        print(scaled.judge(lambda xs, k: np.array(xs)*k).kind, scaled.judge(lambda xs, k: [k*x for x in xs]))
+        scaled.check(lambda xs, k: k)
+        b.progress()''')
+    assert p.returncode == 0, p.stderr.decode()
+    out = p.stdout.decode()
+    assert 'right scaled: wrong' in out and 'type list, expected NumPy array' in out
+    assert 'open, tries: 1' in out
+
+def test_imports_little():
+    p = python('import sys, groundup.exercise; print([o for o in ("torch", "matplotlib", "IPython") if o in sys.modules])')
+    assert p.stdout.decode().strip() == '[]', p.stderr.decode()
+
+def test_ascii_terminal():
+    p = python('''\
+        from groundup.exercise import Verdict, _show
+        _show('größe', 'wrong', ['naïve …'])''', PYTHONIOENCODING='ascii', PYTHONUTF8='0')
+    assert p.returncode == 0 and p.stdout.decode().splitlines() == ['gr\\xf6\\xdfe: wrong', '  na\\xefve \\u2026']
+
+def test_jupyter(data):
+    "The kernel of JupyterLab: sources are read, verdicts are shown as HTML and text"
+    import nbformat
+    from nbclient import NotebookClient
+    cells = ['''\
+        from groundup.exercise import Book
+        b = Book('lab')
+        @b.exercise(lambda: [(1,), (-2,), (5,)], 'abc', 1, 1, without='for')
+        def twice(x):
+            "Two times x"
+            return 2*x''', 'def stub(x):\n    # later\n    ...\nb.exercises["twice"].check(stub)',
+        'b.exercises["twice"].check(lambda x: x+x)',
+        '%time None\ndef loop(x):\n    return sum(x for _ in "ab")\nb.exercises["twice"].check(loop)',
+        'def wrong(x):\n    return x/0\nb.exercises["twice"].check(wrong)', 'b.exercises["twice"].solution()', 'b.progress()']
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(c)) for c in cells])
+    NotebookClient(nb, kernel_name='python3', timeout=60).execute()
+    outs = [next(o.data for o in c.outputs if 'data' in o) for c in nb.cells[1:]]
+    heads = [o['text/plain'].splitlines() for o in outs]
+    verdicts = 'not written yet', 'right', 'right values, but a rule is broken', 'wrong'
+    assert [h[0] for h in heads[:4]] == [f'twice: {o}' for o in verdicts]
+    assert heads[1][2] == '  It does without `for`.' and heads[2][-1].split(maxsplit=2)[2] == 'return sum(x for _ in "ab")'
+    assert '    line 2    return x/0' in heads[3] and heads[4][0] == 'def twice(x):' and '1 of 1 right' in heads[5][0]
+    assert all('text/html' in o for o in (*outs[:4], outs[5])) and 'text/markdown' in outs[4]
