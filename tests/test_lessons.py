@@ -1,0 +1,132 @@
+"What holds for every lesson: its form, its exercises, its links, what it may import"
+import ast, importlib, inspect, json, re
+from configparser import ConfigParser
+from pathlib import Path
+import pytest
+
+root = Path(__file__).parent.parent
+ini = ConfigParser(delimiters=['='])
+ini.read(root/'settings.ini', encoding='utf8')
+cfg = ini['DEFAULT']
+lessons = sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb'))
+books = sorted((root/'nbs').rglob('*.ipynb'))
+books = [p for p in books if '.ipynb_checkpoints' not in p.parts]
+
+def cells(path, kind=None):
+    "The cells of a notebook: (kind, source, cell)"
+    cs = [(c['cell_type'], ''.join(c['source']), c) for c in json.loads(path.read_text(encoding='utf8'))['cells']]
+    return [c for c in cs if kind in (None,c[0])]
+
+def module(path): return next(m[1] for _,s,_ in cells(path, 'code') if (m := re.search(r'^#\| *default_exp +(\S+)', s, re.M)))
+def parse(src):
+    "The syntax tree of a cell, without its magics"
+    return ast.parse('\n'.join(re.sub(r'^(\s*)(\w+ = )?%.*', r'\1pass', l) for l in src.splitlines() if not l.startswith('#|')))
+def each(paths): return pytest.mark.parametrize('path', paths, ids=[p.stem for p in paths])
+def exercises(path): return importlib.import_module(f'groundup.exercises.{module(path)}').book.exercises
+
+def test_there_are_lessons(): assert len(lessons)>=2
+
+def test_each_notebook_makes_its_own_module():
+    names = [module(p) for p in books if p.name!='index.ipynb']
+    assert len(set(names))==len(names)
+    for p in lessons:
+        assert module(p)==p.stem[3:] or p.stem=='11_numpy'
+        assert module(root/'nbs'/'exercises'/p.name)==f'exercises.{module(p)}'
+
+@each(lessons)
+def test_head(path):
+    "Title, promise, links, and the cell that installs the package, all as settings.ini says"
+    head = cells(path)[0][1].split('\n\n')
+    assert head[0].startswith('# ') and head[1].startswith('> '), head
+    where = f'https://colab.research.google.com/github/{cfg["user"]}/{cfg["repo"]}/blob/{cfg["branch"]}/nbs/{path.name}'
+    assert head[2]==f'[Open in Colab]({where}) · [Answers](exercises/{path.name})'
+    install = cells(path, 'code')[1][1]
+    assert install.startswith('#| hide\ntry: import groundup') and f'%pip install -q git+{cfg["git_url"]}' in install
+
+@each(lessons)
+def test_ends(path):
+    text = [s for _,s,_ in cells(path, 'markdown')]
+    heads = re.findall(r'^## (.*)', '\n'.join(text), re.M)
+    assert heads[-3:]==['What to remember','Questions','Where next'] and 'ex.progress()' in [s for _,s,_ in cells(path, 'code')]
+
+def test_questions():
+    "Each question stands once in the course, in order within its lesson, and has an answer to open"
+    seen = []
+    for p in lessons:
+        text = '\n'.join(s for _,s,_ in cells(p, 'markdown'))
+        asked = [int(n) for n in re.findall(r'^\*\*(\d+)\. ', text, re.M)]
+        assert asked==sorted(asked), p
+        answers = re.findall(r'^\*\*\d+\. [^\n]*\*\*\n\n<details><summary>Answer</summary>\n\n.+?\n\n</details>$', text, re.M|re.S)
+        assert len(answers)==len(asked), p
+        seen += asked
+    assert len(set(seen))==len(seen) and set(seen)<=set(range(1, 41))
+
+@each(lessons)
+def test_exercises(path):
+    "Heading, difficulty, stub and check of each exercise agree with its declaration, in the same order"
+    code,declared = [s for _,s,_ in cells(path, 'code')],exercises(path)
+    assert len(declared)>=6
+    text = '\n'.join(s for _,s,_ in cells(path, 'markdown'))
+    assert re.findall(r'^### Your turn: `(\w+)`', text, re.M)==list(declared)
+    said = re.findall(r'\*Difficulty (\d) of 3, about (\d+) minutes\.\*', text)
+    assert [(int(a),int(b)) for a,b in said]==[(e.difficulty,e.minutes) for e in declared.values()]
+    for name in declared:
+        at = code.index(f'ex.{name}.check({name})')
+        stub = parse(code[at-1]).body[0]
+        assert stub.name==name and (isinstance(stub, ast.ClassDef) or ast.unparse(stub.body[-1]) in ('...','pass'))
+        if isinstance(stub, ast.FunctionDef):
+            assert [a.arg for a in stub.args.args]==list(inspect.signature(declared[name].fn).parameters)
+
+@each(lessons)
+def test_stubs_take_no_name_that_the_lesson_uses(path):
+    names,used = set(exercises(path)),{}
+    for i,(_,s,_) in enumerate(cells(path, 'code')):
+        if re.match(r'ex\.\w+\.check\(', s): continue
+        tree = parse(s)
+        if len(tree.body)==1 and getattr(tree.body[0], 'name', None) in names: continue
+        for n in ast.walk(tree):
+            if isinstance(n, ast.Name) and n.id in names: used[n.id] = i
+            if isinstance(n, (ast.FunctionDef,ast.ClassDef)) and n.name in names: used[n.name] = i
+    assert not used
+
+@each(books)
+def test_pictures_have_alt_text(path):
+    for i,(_,s,c) in enumerate(cells(path, 'code')):
+        if any(k.startswith('image/') for o in c['outputs'] for k in o.get('data', {})):
+            assert re.search(r'^#\| fig-alt: \S.{15,}', s, re.M), f'cell {i}: {s[:80]}'
+    for _,s,_ in cells(path, 'markdown'): assert not re.search(r'!\[\s*\]\(', s)
+
+@each(books)
+def test_outputs_are_stored_without_errors(path):
+    for i,(_,s,c) in enumerate(cells(path, 'code')):
+        for o in c['outputs']:
+            assert o['output_type']!='error' or 'raises-exception' in c['metadata'].get('tags', []), f'cell {i}'
+            assert 'Warning' not in ''.join(o.get('text', [])) or o.get('name')!='stderr', f'cell {i}'
+            assert not any('widget' in k for k in o.get('data', {})), f'cell {i}'
+
+def imports(path):
+    "The modules that a generated file imports at its top"
+    for n in ast.parse(path.read_text(encoding='utf8')).body:
+        if isinstance(n, ast.Import): yield from (a.name for a in n.names)
+        if isinstance(n, ast.ImportFrom): yield n.module
+
+support = {module(p) for p in books if p.parent.name=='support'}
+
+@each(lessons)
+def test_a_lesson_imports_lower_lessons_and_support(path):
+    lower = {module(p) for p in lessons if p<path}
+    own = {m.split('.')[1] for m in imports(root/'groundup'/f'{module(path)}.py') if m.startswith('groundup.')}
+    assert own<=lower|support, own-lower-support
+
+@pytest.mark.parametrize('name', sorted(support))
+def test_support_is_light(name):
+    "No support module imports torch, pyplot or a lesson at its top"
+    found = set(imports(root/'groundup'/f'{name}.py'))
+    assert not {m for m in found if m.split('.')[0]=='torch' or 'pyplot' in m}
+    assert {m.split('.')[1] for m in found if m.startswith('groundup.')}<=support
+
+def test_the_map_names_every_lesson():
+    text = cells(root/'nbs'/'index.ipynb')[0][1]
+    for p in lessons: assert f']({p.name})' in text, p.name
+    for p in re.findall(r'\]\((\d\d_\w+\.ipynb)\)', text): assert (root/'nbs'/p).exists(), p
+    assert f'git clone {cfg["git_url"]}' in text and f'{cfg["doc_host"]}{cfg["doc_baseurl"]}' in text
