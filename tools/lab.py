@@ -83,7 +83,7 @@ def trust(paths):
 
 def command(folder, args):
     "JupyterLab on the map in `folder`, without its requests for news"
-    quiet = ['--LabApp.news_url=None', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate']
+    quiet = ['--Application.log_level=WARN', '--LabApp.news_url=None', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate']
     if hasattr(os, 'geteuid') and os.geteuid() == 0: quiet.append('--allow-root')
     return [sys.executable, '-m', 'jupyterlab', '--LabApp.default_url=/lab/tree/index.ipynb',
             f'--ServerApp.root_dir={folder}', *quiet, *args]
