@@ -91,11 +91,12 @@ def brief(
     except Exception as e: s = f'a {type(x).__name__} whose repr raises {type(e).__name__}'
     return s if len(s)<=200 else s[:200]+' …'
 
-# %% ../nbs/support/exercise.ipynb #8c2cd1e5
+# %% ../nbs/support/exercise.ipynb #ee345ade
 def _codes(f):
     "Code objects of a function, or of the methods of a class"
     fs = vars(f).values() if inspect.isclass(f) else [f]
-    fs = [inspect.unwrap(getattr(o, '__func__', o)) for o in fs if not inspect.isclass(o)]
+    try: fs = [inspect.unwrap(getattr(o, '__func__', o)) for o in fs if not inspect.isclass(o)]
+    except Exception: return [] # an object with odd attributes
     return [o.__code__ for o in fs if isinstance(getattr(o, '__code__', None), types.CodeType)]
 
 def _defines(n, f, c):
@@ -119,11 +120,12 @@ def syntax(
             if found := [n for n in ast.walk(tree) if _defines(n, f, c)]: return found[-1]
     except Exception: return None
 
-# %% ../nbs/support/exercise.ipynb #ea43bfa7
+# %% ../nbs/support/exercise.ipynb #a8b4b353
 def _idle(n):
     if isinstance(n, ast.Raise): n = getattr(n.exc, 'func', n.exc)
     if isinstance(n, ast.Name): return n.id=='NotImplementedError'
-    return isinstance(n, ast.Pass) or isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
+    return isinstance(n, ast.Pass) or isinstance(n, ast.Expr) and (
+        isinstance(n.value, ast.Constant) or ast.unparse(n).startswith('super().__init__('))
 
 def _is_stub(f, node):
     if inspect.isclass(f) and not any(inspect.isroutine(o) for o in vars(f).values()): return True
@@ -226,7 +228,7 @@ def _near(a, b):
     for z,how in ((x,', but not the {}'),(x.T,' but transposed')):
         if np.allclose(z.ravel(), y.ravel(), rtol=1e-4, atol=1e-5, equal_nan=True): return how
 
-# %% ../nbs/support/exercise.ipynb #f9d06339
+# %% ../nbs/support/exercise.ipynb #3022e033
 _call = 'It returns a function, not its result: are the brackets of a call missing?'
 _odd = dict(NoneType='It returns nothing (`None`): is `return` missing?', function=_call, method=_call,
             builtin_function_or_method=_call, ellipsis='It returns `...`: write that too.',
@@ -244,13 +246,14 @@ def _explain(got, want):
     if not d: return 'The values are right.'
     if kind(a)!=kind(b) and type(a).__name__ in _odd: return _odd[type(a).__name__]
     near = None if d[0]=='value' else _near(a, b)
-    how = f'It returns the wrong {d[0]}' if near is None else f'The values are right{near.format(d[0])}'
+    how = f'Wrong {d[0]}' if near is None else f'The values are right{near.format(d[0])}'
     return f'{how}: {d[1]}.'.replace(' array', ' NumPy array') if d[0]=='type' else f'{how}: {d[1]}.'
 
 def _spoilt(got, want, args):
     "Sentences about the inputs that must stay as they are"
-    def how(k): return f': `{k} -= 1` and `{k}[0] = 1` do so, `{k} = {k} - 1` does not'*hasattr(args[k], 'shape')
-    return [f'It changes its input `{k}` in place{how(k)}.' for k in got.changed if k not in want.changed]
+    ks = [k for k in got.changed if k not in want.changed]
+    how = ': `{0} -= 1` and `{0}[0] = 1` do so, `{0} = {0} - 1` does not'
+    return [f'It changes its input `{k}` in place{how.format(k)*hasattr(args[k], "shape")}.' for k in ks]
 
 # %% ../nbs/support/exercise.ipynb #d016f5c7
 _memory,_warned = {},set()
@@ -288,7 +291,7 @@ def _load(path):
     _warn('damaged', f'The file with your progress was damaged. It is kept as `{aside}`, a new one is begun.')
     return {}
 
-# %% ../nbs/support/exercise.ipynb #9e633d00
+# %% ../nbs/support/exercise.ipynb #c4adaad3
 def _entry(lesson, name, change=None):
     "What is known of an exercise, after `change(entry)` if there is one"
     from platformdirs import user_data_dir
@@ -302,7 +305,7 @@ def _entry(lesson, name, change=None):
             tmp.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding='utf8')
             os.replace(tmp, path)
     except OSError as e:
-        _warn('unwritable', f'Progress cannot be kept in `{path}` ({e.strerror}): it lasts for this session.')
+        _warn('unwritable', f'Progress cannot be kept in `{path}`, just in this session: {e.strerror or e}.')
         entry = _memory.setdefault((lesson,name), {})
         if change: change(entry)
     return entry
@@ -453,7 +456,7 @@ def judge(self:Exercise,
             if not _right(got, want): return self._wrong(args, got, want, self._mistaken(cases, gots))
         return self._kept(f, node, len(cases))
 
-# %% ../nbs/support/exercise.ipynb #dc0ca9a8
+# %% ../nbs/support/exercise.ipynb #77ff3644
 @patch
 def _mistaken(self:Exercise, cases, gots):
     "The message of the mistake that has these outcomes on every input"
@@ -464,24 +467,26 @@ def _wrong(self:Exercise, args, got, want, mistake):
     args = self._named(args)
     facts = [('' if i else 'input', f'{k} = {brief(v)}') for i,(k,v) in enumerate(args.items())]
     if got.error: facts += [('error', got.message), *[got.line]*bool(got.line)]
-    else: facts += [('returned', brief(got.value))]
+    else: facts += [('got', brief(got.value))]
     facts += [('expected', want.error.__name__ if want.error else brief(want.value))]
-    says = [_explain(got, want), *_spoilt(got, want, args), *[f'It looks as if {mistake}']*bool(mistake)]
+    nothing = self.observe and _nothing(got) and not got.error # no word about `return`
+    why = 'There is no result (`None`).' if nothing else _explain(got, want)
+    says = [why, *_spoilt(got, want, args), *[f'It looks as if {mistake}']*bool(mistake)]
     return Verdict(self.__name__, 'wrong', says, facts, mistake)
 
-# %% ../nbs/support/exercise.ipynb #ab7da05c
+# %% ../nbs/support/exercise.ipynb #899fcc03
 @patch
 def _kept(self:Exercise, f, node, n):
     "The verdict on right values: are the rules kept?"
     says = [f'Your answer agrees on all {n} inputs.']
     lines = {r:_line(_codes(f)[0].co_filename, l) for r in self.without if node and (l := _broken(node, r))}
-    if lines: return Verdict(self.__name__, 'rule', [*says, f'Now do it {_without(lines)}.'], [*lines.values()])
+    if lines: return Verdict(self.__name__, 'rule', says+[f'Now do it {_without(lines)}.'], [*lines.values()])
     how = 'It does {}.' if node else 'The rule "{}" was not checked: the source cannot be read.'
     return Verdict(self.__name__, 'right', says + [how.format(_without(self.without, {}))]*bool(self.without))
 
 @patch
 def check(self:Exercise,
-    f # the learner's function or class
+    f=None # the learner's function or class
 ):
     "Show the verdict on an answer, and keep the progress"
     try: v = self.judge(f)
@@ -558,7 +563,7 @@ def _prove_words(self:Exercise):
     self._demand({*self.waive}<={'negative','square','random'} and all(self.waive.values()),
                  f"waive takes negative, square or random, each with its reason, not {self.waive}")
 
-# %% ../nbs/support/exercise.ipynb #ecdef5b1
+# %% ../nbs/support/exercise.ipynb #dc34968d
 def _arrays(x):
     "The arrays of numbers in an argument; a list of numbers, or of such lists, is one"
     if kind(x) not in ('tuple','list','dict'):
@@ -581,7 +586,7 @@ def _prove_inputs(self:Exercise):
     for name,bad,what in [('negative', positive, 'no input has a negative number'),
                           ('square', square, 'no input is non-square, or all have one length'),
                           ('random', not _differ(cases, other), 'no input is random')]:
-        self._demand(not bad or name in self.waive, f"{what}; if it is no use, say why: waive=dict({name}='...')")
+        self._demand(not bad or name in self.waive, f"{what}; of no use? Say why: waive=dict({name}='...')")
 
 # %% ../nbs/support/exercise.ipynb #91838cc6
 @patch

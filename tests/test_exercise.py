@@ -95,11 +95,11 @@ def rude(x): return Rude()
 @pytest.mark.parametrize('f,says', [
     (generator, 'because of `yield`'), (coroutine, 'not `async def`'), (endless, 'calls itself without end'),
     (leaves, 'wants to leave Python'), (method, 'brackets of a call'), (dots, 'returns `...`'),
-    (partly, 'A part is still to write'), (number, 'wrong type: type integer, expected tensor'),
-    (text, 'wrong type: type string, expected tensor'), (listed, 'are right, but not the type: type list, expected tensor'),
+    (partly, 'A part is still to write'), (number, 'Wrong type: type integer, expected tensor'),
+    (text, 'Wrong type: type string, expected tensor'), (listed, 'are right, but not the type: type list, expected tensor'),
     (transposed, 'right but transposed: shape (3, 2), expected (2, 3)'),
     (half, 'but not the dtype: dtype float16, expected'),
-    (complexes, 'not the dtype: dtype complex64'), (nans, 'wrong value: at index (0, 0): nan, expected -1.0'),
+    (complexes, 'not the dtype: dtype complex64'), (nans, 'Wrong value: at index (0, 0): nan, expected -1.0'),
     (same_input, 'at index (0, 0): 1.0, expected -1.0 (6 of 6'),
     (in_place, 'The values are right.\n  It changes its input `x`'),
     (shrinks, 'changes its input `x` in place'), (base, 'BaseException: base'), (lines, 'ValueError: one two <script>'),
@@ -130,6 +130,10 @@ def test_line():
 def test_misuse(f, got):
     v = sees(f, 'misuse', got)
     assert 'center(x)' in v.text and len(v.text.splitlines()) == 2
+
+def test_no_argument(capsys):
+    center.check()
+    assert 'center: not checked\n  Expected your own `center(x)`, got None' in capsys.readouterr().out
 
 def test_prints(capsys):
     def loud(x): print('debug'); return x - x.mean(0)
@@ -288,6 +292,14 @@ def test_named_rule():
     sees(center.fn, 'rule', 'without `mean`', summed)
     sees(lambda x: x - torch.sum(x, 0)/len(x), 'right', 'without `mean`', summed)
 
+def test_odd_object(capsys):
+    class Odd:
+        def __init__(self, e): self.e = e
+        def __getattr__(self, name): raise self.e
+        def __call__(self, x): raise ValueError('odd')
+    for e in (ValueError('no'), AttributeError('no')): center.check(Odd(e))
+    assert capsys.readouterr().out.count('ValueError: odd') == 2
+
 def test_syntax():
     assert syntax(len) is syntax(partial(len)) is syntax(3) is syntax(nn.Linear(1, 1)) is None
     class Loop:
@@ -357,6 +369,9 @@ def test_classes():
         @staticmethod
         def backward(ctx, dout): raise NotImplementedError
     class Empty(nn.Module): pass
+    class Super(nn.Module):
+        def __init__(self, n): super().__init__()
+        def forward(self, x): ...
     class Half(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x): return x*x
@@ -367,7 +382,7 @@ def test_classes():
         @staticmethod
         def backward(ctx, dout): torch.eye(2) @ torch.eye(2); return 2*ctx.saved_tensors[0]*dout
     sees(Stub, 'unwritten', 'Write `class Square`', Square)
-    sees(Empty, 'unwritten', 'Write `class Affine`', Affine)
+    for cls in (Empty, Super): sees(cls, 'unwritten', 'Write `class Affine`', Affine)
     sees(Half, 'wrong', 'NotImplementedError', Square)
     sees(Typo, 'wrong', "has no attribute 'gain'\n    line ", Affine)
     sees(WithAt, 'rule', 'without `@`', Square)
