@@ -81,12 +81,11 @@ def trust(paths):
         for o in paths: notary.sign(read(o, as_version=4))
     except Exception as e: print(f'The notebooks could not be marked as trusted, pictures show once a cell is run: {e}')
 
-def command(folder, args):
+def options(folder):
     "JupyterLab on the map in `folder`, without its requests for news"
-    quiet = ['--Application.log_level=WARN', '--LabApp.news_url=None', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate']
-    if hasattr(os, 'geteuid') and os.geteuid() == 0: quiet.append('--allow-root')
-    return [sys.executable, '-m', 'jupyterlab', '--LabApp.default_url=/lab/tree/index.ipynb',
-            f'--ServerApp.root_dir={folder}', *quiet, *args]
+    res = ['--LabApp.default_url=/lab/tree/index.ipynb', f'--ServerApp.root_dir={folder}', '--Application.log_level=WARN',
+           '--LabApp.news_url=None', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate']
+    return res + ['--allow-root']*(hasattr(os, 'geteuid') and os.geteuid() == 0)
 
 def main(args):
     folder = root/'nbs'
@@ -99,12 +98,12 @@ def main(args):
         except OSError as e: sys.exit(f'The copy of the lessons in {folder} could not be written: {e}')
         tell(done, folder)
         trust(folder/o for _,o in done if o.endswith('.ipynb'))
-    print('JupyterLab opens in the browser. Ctrl-C twice here stops it.', flush=True)
+    print('JupyterLab starts. To stop it, press Ctrl-C here twice.', flush=True)
     os.chdir(folder)
-    cmd = command(folder, args)
-    if os.name != 'nt': os.execv(cmd[0], cmd)
-    import subprocess
-    sys.exit(subprocess.call(cmd))
+    from jupyterlab.labapp import main
+    main(options(folder)+args)
 
 
-if __name__ == '__main__': main(sys.argv[1:])
+if __name__ == '__main__':
+    try: main(sys.argv[1:])
+    except KeyboardInterrupt: print('\nstopped')
