@@ -5,6 +5,7 @@
 `reader.py` turns a notebook into a page, `reference.py` writes the reference and links names to it,
 `mathml.py` sets the maths. Owner, repo and addresses come from `settings.ini`."""
 import configparser, sys
+from hashlib import sha256
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -16,9 +17,12 @@ cfg = ini['DEFAULT']
 project, author, language = cfg['title'], cfg['author'], 'en'
 copyright = cfg['copyright']
 version = release = cfg['version']
-groundup_lib, groundup_colab = cfg['lib_name'], f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/"
+groundup_lib = cfg['lib_name']
+# a change of these makes every page anew: what writes the pages, which notebooks and names there are
+groundup_state = sha256(b''.join([p.read_bytes() for p in [*sorted(root.glob('docs/*.py')), root/groundup_lib/'_modidx.py']]
+                                 + [str(p).encode() for p in sorted((root/'nbs').rglob('*.ipynb'))])).hexdigest()
 
-extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'sphinx.ext.viewcode', 'sphinx_copybutton',
+extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'sphinx_copybutton',
               'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']
 exclude_patterns = ['**/.ipynb_checkpoints']
 templates_path = ['_templates']

@@ -139,7 +139,9 @@ def read(app, docname, text):
     cs = nb['cells']
     cs = [x for c in cs if (x := code_cell(c) if c['cell_type']=='code' else md_cell(c))]
     if docname.startswith('exercises/'): cs = answers(cs, name)
-    elif re.match(r'\d\d_', docname): cs = with_hints(cs, name, nbs)
+    elif re.match(r'\d\d_', docname):
+        cs = with_hints(cs, name, nbs)
+        app.env.note_dependency(nbs/f'exercises/{name}.ipynb')
     elif docname=='index': cs += toctrees(nbs)
     nb['cells'], nb['metadata'] = list(cs), {**nb['metadata'], 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}}
     nb['metadata'].pop('widgets', None)
@@ -155,7 +157,7 @@ def badges(app, doctree):
         return
 
 def setup(app):
-    for k in ('lib', 'colab'): app.add_config_value(f'groundup_{k}', '', 'env')
+    for k in ('lib', 'state'): app.add_config_value(f'groundup_{k}', '', 'env')
     app.connect('source-read', read)
     app.connect('doctree-read', badges)
     return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')

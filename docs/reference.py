@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from docutils import nodes
 from fastcore.docments import docments
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from reader import cells, decorated, directives, module, parsed, source
 
@@ -54,7 +55,7 @@ class Names:
         self.own = {}                                           # full name -> module
         for mod in self.modules:
             m = importlib.import_module(mod)
-            for n in m.__all__:
+            for n in exports(m, self.modules[mod]):
                 self.own[f'{mod}.{n}'] = mod
                 if inspect.isclass(getattr(m, n)): self.own.update({f'{mod}.{n}.{k}': mod for k in methods(getattr(m, n))})
 
@@ -164,9 +165,14 @@ def first_line(mod, name):
     d = doc(o) if callable(o) else ''
     return d.split('\n')[0].replace('|', '\\|')
 
+def patched(m):
+    "Functions of a module that are methods too, and where: `{'plot': 'Ladder.plot'}`"
+    return {v.__name__: f'{c}.{k}' for c in m.__all__ if inspect.isclass(o := getattr(m, c))
+            for k,v in vars(o).items() if isinstance(v, FunctionType) and vars(m).get(v.__name__) is v}
+
 def exports(m, nb):
-    "A module's names, as its notebook goes"
-    return sorted(m.__all__, key=lambda n: list(nb.sections).index(n) if n in nb.sections else -1)
+    "A module's names, as its notebook goes; a function that became a method is shown there"
+    return sorted(set(m.__all__)-set(patched(m)), key=lambda n: list(nb.sections).index(n) if n in nb.sections else -1)
 
 def write_pages(app):
     ns, folder = names(app.config.groundup_lib, app.srcdir), Path(app.srcdir)/'reference'
@@ -206,6 +212,11 @@ def link_names(app, doctree):
              if full else nodes.reference('', '', refuri=url))
         n.replace_self(x); x += n
 
+def find_source(app, mod):
+    "For viewcode: where the methods are that were written outside of their class"
+    a = ModuleAnalyzer.for_module(mod); a.find_tags()
+    return a.code, a.tags | {to: a.tags[f] for f,to in patched(importlib.import_module(mod)).items() if f in a.tags}
+
 def context(app, pagename, templatename, ctx, doctree):
     "A description for search engines, names for the theme's unnamed buttons, no step from a lesson into the answers"
     if g := ctx.get('generate_toctree_html'):
@@ -223,10 +234,12 @@ def description(app, pagename, templatename, ctx, doctree):
         ctx['metatags'] += f'<meta name="description" content="{s.replace(chr(34), "&quot;")}" />\n'
 
 def setup(app):
+    app.setup_extension('sphinx.ext.viewcode')
     app.add_directive('entry', Entry)
     app.connect('builder-inited', write_pages)
     app.connect('build-finished', remove_pages)
     app.connect('doctree-read', link_names)
+    app.connect('viewcode-find-source', find_source)
     app.connect('html-page-context', description, priority=400)
     app.connect('html-page-context', context, priority=900)
     return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')
