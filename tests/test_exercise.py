@@ -160,12 +160,15 @@ def test_keyboard_interrupt():
 def test_random_state():
     def greedy(x): random.seed(1); np.random.seed(1); torch.manual_seed(1); torch.set_grad_enabled(False); return x
     def state(): return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    random.seed(99); np.random.seed(99); torch.manual_seed(99)
     old = state()
     for act in (lambda: center.judge(greedy), lambda: center.judge(center.fn), center.prove, lambda: center.check(text)):
         act()
         assert state() == old and torch.is_grad_enabled()
-    def noise(x): return x - x.mean(0) + torch.randn(x.shape)
-    assert center.judge(noise).text == center.judge(noise).text # the same seed for each call
+    b = Book('b')
+    @b.exercise(center_inputs, 'abc', 1, 1)
+    def noise(x): return x + torch.randn(x.shape) + random.random() + np.random.rand()
+    assert noise.judge(noise.fn).ok # the same seed for each call
 
 
 # comparing
@@ -203,6 +206,16 @@ def test_mistake_on_every_input():
     def raises_late(x): return center.fn(x) if len(x) == 2 else {}[0]
     v = sees(raises_late, 'wrong', 'KeyError')
     assert v.mistake is None and 'x = tensor([[1., 2., -3.]])' in v.text
+
+def test_mistake_in_place():
+    def rows_in_place(x): x -= x.mean(1, keepdim=True); return x
+    v = sees(rows_in_place, 'wrong', 'It changes its input `x` in place')
+    assert v.mistake == 'rows'
+    e = declare(mistakes=(_rows, in_place))
+    e.prove()
+    assert e.judge(in_place).mistake == 'in_place' and e.judge(center.fn).ok
+    def sometimes(x): return in_place(x) if len(x) == 2 else center.fn(x)
+    assert sees(sometimes, 'wrong', 'in place', e).mistake is None
 
 def test_inputs_stay():
     shared = torch.tensor([[-1., 2.]])
