@@ -50,14 +50,14 @@ html_theme_options = dict(
     use_repository_button=True, use_issues_button=True, use_fullscreen_button=False, navbar_persistent=[],
     launch_buttons={'colab_url': 'https://colab.research.google.com'}, toc_title='On this page', footer_content_items=['copyright.html'],
     pygments_light_style='a11y-high-contrast-light', pygments_dark_style='github-dark')
-html_show_sphinx = False
+html_show_sphinx = html_use_index = html_domain_indices = False
 copybutton_exclude = '.linenos, .gp, .go'
 
 # what other sites and search engines read
 html_baseurl = ogp_site_url = cfg['doc_host'] + cfg['doc_baseurl'] + '/'
 ogp_social_cards = {'enable': False}
 sitemap_url_scheme = '{link}'
-sitemap_excludes = ['search.html', 'genindex.html', '404.html', '_modules/*']
+sitemap_excludes = ['search.html', '404.html', '_modules/*']
 notfound_urls_prefix = cfg['doc_baseurl'] + '/'
 notfound_context = dict(title='Page not found', body='<h1>Page not found</h1>\n<p>There is nothing at this address. '
     f'<a href="{notfound_urls_prefix}">The map of the course</a> leads to every page.</p>')

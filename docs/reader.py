@@ -21,16 +21,16 @@ def parsed(src):
     try: return ast.parse(src)
     except SyntaxError: return ast.Module([], [])
 
-def contents(nbs):
-    "What the sidebar shows: caption and pages"
-    doc = lambda p: p.relative_to(nbs).with_suffix('').as_posix()
-    yield 'Lessons', [doc(p) for p in sorted(nbs.glob('[0-9][0-9]_*.ipynb'))]
-    yield 'Answers', [doc(p) for p in sorted(nbs.glob('exercises/[0-9][0-9]_*.ipynb'))]
-    yield 'Reference', ['reference/index']
-    yield 'For authors', [doc(p) for p in sorted(nbs.glob('support/*.ipynb'))]
+def title(path): return next((m[1] for c in cells(path) if c['cell_type']=='markdown' and (m := re.search(r'^# (.+)', source(c), re.M))), path.stem)
 
 def toctrees(nbs):
-    return [md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {k}\n', *v, '```'])) for k,v in contents(nbs) if v]
+    "What the sidebar shows; lessons and answers with their numbers"
+    def entry(p):
+        t, no = title(p).removeprefix('Answers: '), re.match(r'\d\d(?=_)', p.stem)
+        return f"{f'{no[0]} {t[:1].upper()}{t[1:]}' if no else t} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
+    group = lambda pattern: [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))]
+    parts = {'Lessons': group('[0-9][0-9]_*'), 'Answers': group('exercises/[0-9][0-9]_*'), 'Reference': ['All names <reference/index>'], 'For authors': group('support/*')}
+    return [md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {k}\n', *v, '```'])) for k,v in parts.items() if v]
 
 def fold(summary, *cs): return [md(f'<details class="answer"><summary>{summary}</summary>'), *cs, md('</details>')]
 
@@ -112,7 +112,9 @@ def answers(cs, lesson):
         found, src = list(decorated(c)) if c['cell_type']=='code' else [], source(c)
         for kind, d, call in found:
             if kind=='exercise': flush(); heading(d.name); out += statement(c, d, call, lesson); out += fold('Solution', undecorate(c, d))
-            else: wrong += [md(f'{value(call.args[0]) or d.name}'), undecorate(c, d)]
+            else:
+                said = value(call.args[0]) or d.name
+                wrong += [md(said[0].upper()+said[1:]), undecorate(c, d)]
         if found or c['cell_type']=='code' and re.search(r'\.prove\(|\bBook\(|^(from|import) ', src, re.M): continue
         flush()
         defs = c['cell_type']=='code' and all(isinstance(d, (ast.FunctionDef, ast.ClassDef)) for d in parsed(src).body)
@@ -142,7 +144,9 @@ def read(app, docname, text):
     elif re.match(r'\d\d_', docname):
         cs = with_hints(cs, name, nbs)
         app.env.note_dependency(nbs/f'exercises/{name}.ipynb')
-    elif docname=='index': cs += toctrees(nbs)
+    elif docname=='index':
+        cs += toctrees(nbs)
+        for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     nb['cells'], nb['metadata'] = list(cs), {**nb['metadata'], 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}}
     nb['metadata'].pop('widgets', None)
     text[0] = json.dumps(nb)

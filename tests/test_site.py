@@ -187,7 +187,7 @@ AXE = dict(preload=False, runOnly=dict(type='tag', values=['wcag2a', 'wcag2aa', 
 STICKS_OUT = """() => [...document.querySelectorAll('main *')].filter(e => {
     const r = e.getBoundingClientRect(); if (!r.width || !r.height || r.right <= innerWidth+1) return false
     for (let a = e.parentElement; a; a = a.parentElement) if (/auto|scroll|hidden/.test(getComputedStyle(a).overflowX)) return false
-    return !e.closest('.bd-sidebar-secondary, .bd-sidebar-primary, math, .visually-hidden') }).map(e => e.outerHTML.slice(0, 120))"""
+    return !e.closest('.headerlink, .bd-sidebar-secondary, .bd-sidebar-primary, math, .visually-hidden') }).map(e => e.outerHTML.slice(0, 120))"""
 LIGHTNESS = "() => getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 765"
 
 @pytest.fixture(scope='session')
@@ -266,7 +266,7 @@ def test_view(path, width, schemes, tab):
         tab.scheme(s)
         light = page.evaluate(LIGHTNESS)
         assert light<.25 if s=='dark' else light>.85
-        assert not (bad := axe(page, whole=path in KINDS, rules=['color-contrast'] if i else None)), f'{s}:\n' + '\n'.join(bad)
+        assert not (bad := axe(page, whole=path in KINDS and width>1000, rules=['color-contrast'] if i else None)), f'{s}:\n' + '\n'.join(bad)
     assert page.evaluate('document.documentElement.scrollWidth') <= width and not (out := page.evaluate(STICKS_OUT)), out
     assert not tab.foreign(), tab.foreign()
     assert not (bad := [e for e in tab.errors if not ('404' in e and path in e)]), bad
@@ -290,12 +290,15 @@ def test_first_load(lesson, browser, address):
     if '<math' in (OUT/f'{lesson}.html').read_text(encoding='utf-8'): assert boxes and '_static/stix2math.woff2' in sizes
 
 def test_search(tab):
-    "A reader finds a lesson by a word"
+    "A reader finds a lesson by a word, and sees where it stands"
     tab.width(1280); tab.open('index.html')
     tab.page.locator('.search-button__button:visible').first.click()
     tab.page.keyboard.type('neuron'); tab.page.keyboard.press('Enter')
     tab.page.wait_for_url('**/search.html?q=neuron*')
     tab.page.wait_for_selector(f'#search-results a[href*="{LESSONS[0]}.html"]', timeout=5000)
+    quotes = tab.page.locator('#search-results p.context')
+    quotes.first.wait_for()
+    assert 'neuron' in quotes.all_inner_texts()[0] and not [q for q in quotes.all_inner_texts() if 'System Settings' in q or 'On this page' in q]
     assert not tab.errors and not tab.foreign()
 
 def test_keyboard_opens_answers(tab):
@@ -324,5 +327,6 @@ def test_dark_pictures(tab):
     for n in LESSONS:
         tab.open(f'{n}.html', 'dark'); tab.scheme('dark')
         for photo,filt in tab.page.evaluate("[...document.querySelectorAll('.cell_output img')].map(i => [!!i.closest('.tag_photo'), getComputedStyle(i).filter])"):
-            assert (filt=='none')==photo; seen[photo] += 1
+            assert filt=='none' if photo else 'invert' in filt
+            seen[photo] += 1
     assert seen[False]
