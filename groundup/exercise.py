@@ -200,18 +200,18 @@ def _caught(f, e):
     except Exception: s = type(e).__name__
     return _Outcome(error=type(e), message=s if len(s)<=500 else s[:500]+' …', line=line)
 
-# %% ../nbs/support/exercise.ipynb #413e2b84
-def _differ(a, b):
-    try: return difference(a, b)
+# %% ../nbs/support/exercise.ipynb #90916dc1
+def _differ(a, b, rtol=None):
+    try: return difference(a, b, rtol)
     except Exception as e: return 'type', f'{brief(a)} cannot be compared with {brief(b)}: {type(e).__name__}'
 
-def _alike(a, b):
+def _alike(a, b, rtol=None):
     "Whether outcome `a` looks like outcome `b`; it may change more of its inputs"
-    return a.error is b.error and {*b.changed}<={*a.changed} and bool(a.error or not _differ(a.value, b.value))
+    return a.error is b.error and {*b.changed}<={*a.changed} and bool(a.error or not _differ(a.value, b.value, rtol))
 
-def _right(got, want):
+def _right(got, want, rtol):
     if want.error: return bool(got.error) and issubclass(got.error, want.error)
-    return not got.error and not _differ(got.value, want.value) and {*got.changed}<={*want.changed}
+    return not got.error and not _differ(got.value, want.value, rtol) and {*got.changed}<={*want.changed}
 
 def _nothing(o): return o.error is NotImplementedError or not o.error and (o.value is None or o.value is ...)
 
@@ -228,7 +228,7 @@ def _near(a, b):
     for z,how in ((x,', but not the {}'),(x.T,' but transposed')):
         if np.allclose(z.ravel(), y.ravel(), rtol=1e-4, atol=1e-5, equal_nan=True): return how
 
-# %% ../nbs/support/exercise.ipynb #3022e033
+# %% ../nbs/support/exercise.ipynb #535f08f5
 _call = 'It returns a function, not its result: are the brackets of a call missing?'
 _odd = dict(NoneType='It returns nothing (`None`): is `return` missing?', function=_call, method=_call,
             builtin_function_or_method=_call, ellipsis='It returns `...`: write that too.',
@@ -237,12 +237,12 @@ _odd = dict(NoneType='It returns nothing (`None`): is `return` missing?', functi
 _errors = {RecursionError:' It calls itself without end.', NotImplementedError:' A part is still to write.',
            SystemExit:' It wants to leave Python: an answer returns a value.'}
 
-def _explain(got, want):
+def _explain(got, want, rtol=None):
     "A sentence about the first thing that is wrong"
     made = f'raises `{got.error.__name__}`' if got.error else 'returns a value'
     if want.error: return f'It must raise `{want.error.__name__}` here, but {made}.'
     if got.error: return f'It {made}.{_errors.get(got.error, "")}'
-    a,b,d = got.value,want.value,_differ(got.value, want.value)
+    a,b,d = got.value,want.value,_differ(got.value, want.value, rtol)
     if not d: return 'The values are right.'
     if kind(a)!=kind(b) and type(a).__name__ in _odd: return _odd[type(a).__name__]
     near = None if d[0]=='value' else _near(a, b)
@@ -310,7 +310,7 @@ def _entry(lesson, name, change=None):
         if change: change(entry)
     return entry
 
-# %% ../nbs/support/exercise.ipynb #1fd73157
+# %% ../nbs/support/exercise.ipynb #ec793fa7
 class Book:
     "The exercises of a lesson, in order"
     def __init__(self,
@@ -322,13 +322,13 @@ class Book:
 
 class Exercise:
     "An exercise: `Book.exercise` makes it, the learner's notebook calls its methods"
-    def __init__(self, book, fn, inputs, hints, difficulty, minutes, without, observe, waive):
+    def __init__(self, book, fn, inputs, hints, difficulty, minutes, without, observe, waive, rtol):
         self.book,self.fn,self.inputs,self.hints,self.mistakes = book,fn,inputs,tuple(hints),{}
-        self.difficulty,self.minutes,self.observe,self.waive = difficulty,minutes,observe,waive or {}
+        self.difficulty,self.minutes,self.observe,self.waive,self.rtol = difficulty,minutes,observe,waive or {},rtol
         self.without = (without,) if isinstance(without, str) else tuple(without)
         self.__name__,self.__doc__,self.__module__ = fn.__name__,fn.__doc__,fn.__module__
 
-# %% ../nbs/support/exercise.ipynb #10adbfac
+# %% ../nbs/support/exercise.ipynb #1de03949
 @patch
 def exercise(self:Book,
     inputs, # makes a list of tuples of arguments, under a fixed seed
@@ -337,11 +337,12 @@ def exercise(self:Book,
     minutes:int, # that a newcomer needs
     without=(), # rules: 'for', '@', 'einsum' or any name
     observe=None, # `observe(f, *args)` gives what to compare; `f(*args)` by default
-    waive=None # what `prove` demands in vain, and why: `dict(negative='counts', square=..., random=...)`
+    waive=None, # what `prove` demands in vain, and why: `dict(negative='counts', square=..., random=...)`
+    rtol:float=None # relative difference that is allowed; by dtype if None
 ): # a decorator that turns the solution into an `Exercise`
     "Declare the exercise whose solution is the decorated function or class"
     def deco(fn):
-        e = Exercise(self, fn, inputs, hints, difficulty, minutes, without, observe, waive)
+        e = Exercise(self, fn, inputs, hints, difficulty, minutes, without, observe, waive, rtol)
         self.exercises[fn.__name__] = e
         return e
     return deco
@@ -437,7 +438,7 @@ def _misuse(self:Exercise, f, cases):
     try: [sig.bind(*o) for o in cases if sig]
     except TypeError: return f'Expected the parameters of `{want}`: yours is `{_signature(f)}`.'
 
-# %% ../nbs/support/exercise.ipynb #1b14cfa1
+# %% ../nbs/support/exercise.ipynb #8533b645
 @patch
 def judge(self:Exercise,
     f # the learner's function or class
@@ -453,14 +454,14 @@ def judge(self:Exercise,
         wants,gots = self._ours(self.fn, cases),[self._run(f, o) for o in cases]
         if node is None and all(map(_nothing, gots)): return stub
         for args,got,want in zip(cases, gots, wants):
-            if not _right(got, want): return self._wrong(args, got, want, self._mistaken(cases, gots))
+            if not _right(got, want, self.rtol): return self._wrong(args, got, want, self._mistaken(cases, gots))
         return self._kept(f, node, len(cases))
 
-# %% ../nbs/support/exercise.ipynb #77ff3644
+# %% ../nbs/support/exercise.ipynb #935bb442
 @patch
 def _mistaken(self:Exercise, cases, gots):
     "The message of the mistake that has these outcomes on every input"
-    return next((m for m,f in self.mistakes.values() if all(map(_alike, gots, self._ours(f, cases)))), None)
+    return next((m for m,f in self.mistakes.values() if all(_alike(a, b, self.rtol) for a,b in zip(gots, self._ours(f, cases)))), None)
 
 @patch
 def _wrong(self:Exercise, args, got, want, mistake):
@@ -470,7 +471,7 @@ def _wrong(self:Exercise, args, got, want, mistake):
     else: facts += [('got', brief(got.value))]
     facts += [('expected', want.error.__name__ if want.error else brief(want.value))]
     nothing = self.observe and _nothing(got) and not got.error # no word about `return`
-    why = 'There is no result (`None`).' if nothing else _explain(got, want)
+    why = 'There is no result (`None`).' if nothing else _explain(got, want, self.rtol)
     says = [why, *_spoilt(got, want, args), *[f'It looks as if {mistake}']*bool(mistake)]
     return Verdict(self.__name__, 'wrong', says, facts, mistake)
 
@@ -604,7 +605,7 @@ def _variant(self:Exercise, body):
     exec(compile(src, file, 'exec'), space)
     return space[node.name]
 
-# %% ../nbs/support/exercise.ipynb #6411939c
+# %% ../nbs/support/exercise.ipynb #d8ae67f9
 @patch
 def prove(self:Exercise):
     "Assert that this declaration works"
@@ -619,6 +620,8 @@ def prove(self:Exercise):
     for i,m in enumerate(ms):
         for o in ms[:i]: self._demand(not all(map(_alike, outs[m], outs[o])), f'these coincide: {m!r}, {o!r}')
     for m,f in self.mistakes.values():
+        slips = [o.message for o in outs[m] if o.error is NameError or "'Exercise'" in o.message]
+        self._demand(not slips, f'{f.__name__} does not run: {slips[:1]}')
         v = self.judge(f)
         self._demand(v.kind=='wrong' and v.mistake==m, f'{f.__name__} does not fail as {m!r}:\n{v}')
     for body in ('...', 'pass', 'raise NotImplementedError', '_ = 0'):

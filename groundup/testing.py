@@ -81,14 +81,14 @@ def same(
     "Raise an AssertionError that tells the first difference between `a` and `b`, if there is one"
     if d := difference(a, b, rtol, atol): raise AssertionError(f'not the same: {d[1]}')
 
-# %% ../nbs/support/testing.ipynb #3ea9c997
+# %% ../nbs/support/testing.ipynb #bc34ba8e
 def seed(
     n:int=42 # any whole number
 ):
     "Seed `random`, NumPy and, where it is loaded, PyTorch"
     random.seed(n)
     np.random.seed(n)
-    if 'torch' in sys.modules: sys.modules['torch'].manual_seed(n)
+    if torch := sys.modules.get('torch'): torch.manual_seed(n)
 
 # %% ../nbs/support/testing.ipynb #65d70b0a
 @contextmanager

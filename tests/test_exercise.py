@@ -610,3 +610,30 @@ def test_jupyter(data):
     assert heads[1][2] == '  It does without `for`.' and heads[2][-1].split(maxsplit=2)[2] == 'return sum(x for _ in "ab")'
     assert '    line 2    return x/0' in heads[3] and heads[4][0] == 'def twice(x):' and '1 of 1 right' in heads[5][0]
     assert all('text/html' in o for o in (*outs[:4], outs[5])) and 'text/markdown' in outs[4]
+
+
+# a tolerance of its own, and mistakes that do not run
+def test_rtol_lets_two_precisions_pass_and_nothing_coarser():
+    import torch
+    def declare(rtol):
+        book = Book('tolerance')
+        @book.exercise(inputs=lambda: [(torch.tensor([1.,2.,-4.]),), (torch.randn(7),)], hints=['a','b','c'], difficulty=1, minutes=1, rtol=rtol)
+        def mean(a): return a.mean().item()
+        return mean
+    def in_double(a): return a.double().mean().item()
+    def coarse(a): return a.mean().item()*(1+1e-4)
+    assert declare(1e-5).judge(in_double).kind=='right'
+    assert declare(1e-5).judge(coarse).kind=='wrong'
+    assert declare(None).judge(in_double).kind=='wrong'
+
+def test_prove_rejects_a_mistake_that_does_not_run():
+    book = Book('slip')
+    @book.exercise(inputs=lambda: [([1.,-2.],), ([3.],), ([random.random()],)], hints=['a','b','c'], difficulty=1, minutes=1)
+    def total(a):
+        "The sum"
+        return sum(a)
+    @total.mistake('the first is left out')
+    def _total_rest(a): return sum(a[1:])
+    @total.mistake('it is doubled')
+    def _total_slip(a): return 2*totals(a)
+    with pytest.raises(AssertionError, match='_total_slip does not run'): total.prove()
