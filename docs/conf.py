@@ -18,9 +18,10 @@ project, author, language = cfg['title'], cfg['author'], 'en'
 copyright = cfg['copyright']
 version = release = cfg['version']
 groundup_lib = cfg['lib_name']
-# a change of these makes every page anew: what writes the pages, which notebooks and names there are
-groundup_state = sha256(b''.join([p.read_bytes() for p in [*sorted(root.glob('docs/*.py')), root/groundup_lib/'_modidx.py']]
-                                 + [str(p).encode() for p in sorted((root/'nbs').rglob('*.ipynb'))])).hexdigest()
+# a change of these makes every page anew: what writes the pages, which notebooks and which names there are
+code = [*sorted(root.glob('docs/*.py')), root/groundup_lib/'_modidx.py']
+books = sorted(p.as_posix() for p in (root/'nbs').rglob('*.ipynb'))
+groundup_state = sha256(b''.join(p.read_bytes() for p in code) + str(books).encode()).hexdigest()
 
 extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'sphinx_copybutton',
               'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']
@@ -48,7 +49,8 @@ html_sidebars = {'**': ['site-title.html', 'search-button-field.html', 'sbt-side
 html_theme_options = dict(
     repository_url=cfg['git_url'], repository_branch=cfg['branch'], path_to_docs=cfg['nbs_path'],
     use_repository_button=True, use_issues_button=True, use_fullscreen_button=False, navbar_persistent=[],
-    launch_buttons={'colab_url': 'https://colab.research.google.com'}, toc_title='On this page', footer_content_items=['copyright.html'],
+    launch_buttons={'colab_url': 'https://colab.research.google.com'},
+    toc_title='On this page', footer_content_items=['copyright.html'],
     pygments_light_style='a11y-high-contrast-light', pygments_dark_style='github-dark')
 html_show_sphinx = html_use_index = html_domain_indices = False
 copybutton_exclude = '.linenos, .gp, .go'
@@ -59,5 +61,5 @@ ogp_social_cards = {'enable': False}
 sitemap_url_scheme = '{link}'
 sitemap_excludes = ['search.html', '404.html', '_modules/*']
 notfound_urls_prefix = cfg['doc_baseurl'] + '/'
-notfound_context = dict(title='Page not found', body='<h1>Page not found</h1>\n<p>There is nothing at this address. '
-    f'<a href="{notfound_urls_prefix}">The map of the course</a> leads to every page.</p>')
+notfound_context = dict(title='Page not found', body=f"""<h1>Page not found</h1>
+<p>There is nothing at this address. <a href="{notfound_urls_prefix}">The map of the course</a> leads to every page.</p>""")

@@ -2,62 +2,65 @@
 
 - Directives, hidden cells, the exercises' declarations and widgets go; `#| fig-alt:` becomes alt text.
 - `index` gets the table of contents, which would show as text in JupyterLab.
-- A `check` cell of a lesson gets a link to that exercise's hints; an answers page folds what a learner should not see yet."""
+- A `check` cell of a lesson gets a link to that exercise's hints.
+- An answers page folds what a learner should not see yet."""
 import ast, json, re
 from pathlib import Path
 from docutils import nodes
 from nbformat.v4 import new_markdown_cell as md
 from sphinx import addnodes
 
+# --- reading notebooks (reference.py uses these too)
+
 _dire = re.compile(r'^#\|[ \t]*(.*?)[ \t]*(?:\n|$)', re.M)
-_home = re.compile(r'(?:/[\w.@+~-]+)+/(?=(?:site-packages|groundup|nbs)/)|/\S*/ipykernel_\d+/\d+\.py(?=:)')
 
-def source(c): return ''.join(c['source'])
-def directives(src): return [d for d in _dire.findall(src) if d]
 def cells(path): return json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-def module(cs): return next((d.split()[1] for c in cs for d in directives(source(c)) if d.startswith('default_exp ')), '')
-def parsed(src):
-    "Syntax tree of a cell, empty where it holds magics"
-    try: return ast.parse(src)
-    except SyntaxError: return ast.Module([], [])
+def source(c): return ''.join(c['source'])
+def directives(c): return [d for d in _dire.findall(source(c)) if d]
 
-def title(path): return next((m[1] for c in cells(path) if c['cell_type']=='markdown' and (m := re.search(r'^# (.+)', source(c), re.M))), path.stem)
+def title(cs):
+    heads = (re.search(r'^# (.+)', source(c), re.M) for c in cs if c['cell_type']=='markdown')
+    return next((h[1] for h in heads if h), '')
 
-def toctrees(nbs):
-    "What the sidebar shows; lessons and answers with their numbers"
-    def entry(p):
-        t, no = title(p).removeprefix('Answers: '), re.match(r'\d\d(?=_)', p.stem)
-        return f"{f'{no[0]} {t[:1].upper()}{t[1:]}' if no else t} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
-    group = lambda pattern: [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))]
-    parts = {'Lessons': group('[0-9][0-9]_*'), 'Answers': group('exercises/[0-9][0-9]_*'), 'Reference': ['All names <reference/index>'], 'For authors': group('support/*')}
-    return [md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {k}\n', *v, '```'])) for k,v in parts.items() if v]
+def statements(c):
+    "What a code cell does, as syntax trees; nothing where it holds magics"
+    try: return ast.parse(source(c)).body if c['cell_type']=='code' else []
+    except SyntaxError: return []
 
-def fold(summary, *cs): return [md(f'<details class="answer"><summary>{summary}</summary>'), *cs, md('</details>')]
+def declared(c):
+    "`(kind, definition, call)` for each exercise or mistake that a cell declares"
+    for d in statements(c):
+        for call in getattr(d, 'decorator_list', ()):
+            f = getattr(call, 'func', None)
+            if isinstance(f, ast.Attribute) and f.attr in ('exercise', 'mistake'): yield f.attr, d, call
 
 # --- cells
 
 def code_cell(c):
-    ds = directives(source(c)); names = {d.split()[0].rstrip(':') for d in ds}
-    if names & {'hide', 'default_exp'}: return None
+    "A cell as readers see it, or None"
+    ds = directives(c)
+    names = {d.split()[0].rstrip(':') for d in ds}
     c['source'] = _dire.sub('', source(c)).strip('\n')
-    if not c['source']: return None
+    if names & {'hide', 'default_exp'} or not c['source']: return None
     if m := re.search(r'^show_doc\(([\w.]+)', c['source'], re.M): return md(f'```{{entry}} {m[1]}\n```')
     tags = c['metadata'].setdefault('tags', [])
-    if names & {'hide_input'} or 'echo: false' in ds: tags.append('remove-input')
-    if names & {'hide_output'} or 'output: false' in ds: tags.append('remove-output')
+    if 'hide_input' in names or 'echo: false' in ds: tags.append('remove-input')
+    if 'hide_output' in names or 'output: false' in ds: tags.append('remove-output')
     if 'code-fold: true' in ds: tags.append('hide-input')
-    if alt := next((d[8:].strip() for d in ds if d.startswith('fig-alt:')), ''): c['metadata']['mystnb'] = {'image': {'alt': alt}}
+    for d in ds:
+        if d.startswith('fig-alt:'): c['metadata']['mystnb'] = {'image': {'alt': d[8:].strip()}}
     c['outputs'] = [o for o in map(output, c['outputs']) if o]
     return c
 
+_home = re.compile(r'(?:/[\w.@+~-]+)+/(?=(?:site-packages|groundup|nbs)/)')
+_cell = re.compile(r'/\S*/ipykernel_\d+/\d+\.py(?=:)')
+
 def output(o):
-    "An output without widgets (they need a kernel) and without the paths of the machine that ran it"
-    if any(k.startswith('application/vnd.jupyter.widget') for k in o.get('data', ())): return None
-    sub = lambda t: _home.sub(lambda m: 'cell' if 'ipykernel' in m[0] else '', t)
-    clean = lambda s: [sub(t) for t in s] if isinstance(s, list) else sub(s)
-    for k in ('text', 'traceback'):
-        if k in o: o[k] = clean(o[k])
-    if 'text/plain' in o.get('data', ()): o['data']['text/plain'] = clean(o['data']['text/plain'])
+    "An output without the paths of the machine that ran it; None for a widget, which needs a kernel"
+    data = o.get('data', {})
+    if any(k.startswith('application/vnd.jupyter.widget') for k in data): return None
+    for d,k in ((o, 'text'), (o, 'traceback'), (data, 'text/plain')):
+        if k in d: d[k] = [_cell.sub('cell', _home.sub('', s)) for s in ([d[k]] if isinstance(d[k], str) else d[k])]
     return o
 
 def md_cell(c):
@@ -66,66 +69,64 @@ def md_cell(c):
     c['source'] = re.sub(r'\A(# .+\n+)((?:> (?!\[!).*\n?)+)', promise, source(c))
     return c
 
+def fold(summary, *cs):
+    return [md(f'<details class="answer"><summary>{summary}</summary>'), *cs, md('</details>')]
+
 # --- exercises
 
-def decorated(c):
-    "`(kind, definition, call)` for each exercise or mistake which a cell declares"
-    for d in parsed(source(c)).body:
-        for call in getattr(d, 'decorator_list', ()):
-            f = getattr(call, 'func', None)
-            if isinstance(f, ast.Attribute) and f.attr in ('exercise', 'mistake'): yield f.attr, d, call
-
-def value(node):
+def literal(node):
     try: return ast.literal_eval(node)
     except ValueError: return None
 
-def undecorate(c, d):
-    "The cell without `d`'s decorators"
+def undecorated(c, d):
+    "The cell without the declaration of `d`"
     ls = source(c).splitlines()
-    c['source'] = '\n'.join(ls[:d.decorator_list[0].lineno-1] + ls[d.lineno-1:])
-    return c
+    return c | {'source': '\n'.join(ls[:d.decorator_list[0].lineno-1] + ls[d.lineno-1:])}
 
-def stub(src, d):
-    "The first lines of a definition, as a learner gets it"
+def stub(c, d):
+    "A definition as a learner gets it"
     if isinstance(d, ast.ClassDef): return f'class {d.name}: ...'
-    return '\n'.join(src.splitlines()[d.lineno-1:d.body[0].lineno-1] if d.body[0].lineno>d.lineno
-                     else [ast.unparse(d).splitlines()[0]]) + '\n    ...'
+    head = source(c).splitlines()[d.lineno-1:max(d.lineno, d.body[0].lineno-1)]
+    return '\n'.join(head if d.body[0].lineno>d.lineno else [ast.unparse(d).splitlines()[0]]) + '\n    ...'
 
-def statement(c, d, call, lesson):
-    "What an exercise asks, and its hints one behind the other"
-    kw = {k.arg: value(k.value) for k in call.keywords}
-    facts = [f"Difficulty {kw['difficulty']} of 3" if kw.get('difficulty') else '', f"about {kw['minutes']} minutes" if kw.get('minutes') else '',
-             'without ' + ', '.join(f'`{w}`' for w in kw['without']) if kw.get('without') else '']
-    text = [ast.get_docstring(d) or '', '{.facts}\n' + ' · '.join(filter(None, facts)) if any(facts) else '',
-            f'```python\n{stub(source(c), d)}\n```']
-    return [md('\n\n'.join(filter(None, text)))] + [x for i,h in enumerate(kw.get('hints') or (), 1) for x in fold(f'Hint {i}', md(h))]
+def statement(c, d, call):
+    "What an exercise asks, then its hints, each folded"
+    kw = {k.arg: literal(k.value) for k in call.keywords}
+    rules = [kw['without']] if isinstance(kw.get('without'), str) else kw.get('without') or ()
+    facts = [f"Difficulty {kw.get('difficulty')} of 3", f"about {kw.get('minutes')} minutes"]
+    if rules: facts.append('without ' + ', '.join(f'`{r}`' for r in rules))
+    text = [ast.get_docstring(d) or '', '{.facts}\n' + ' · '.join(facts), f'```python\n{stub(c, d)}\n```']
+    hints = [fold(f'Hint {i}', md(h)) for i,h in enumerate(kw.get('hints') or (), 1)]
+    return [md('\n\n'.join(text)), *sum(hints, [])]
+
+def mistake(c, d, call):
+    said = str(literal(call.args[0]) or d.name)
+    return [md(said[0].upper()+said[1:]), undecorated(c, d)]
 
 def answers(cs, lesson):
-    "The page of a lesson's answers: each exercise with its hints, its solution and the mistakes it knows, all folded"
+    "The page of a lesson's answers: what is asked is open; hints, solutions and mistakes are folded"
     out, wrong = [], []
-    def flush():
+    def close():
         if wrong: out.extend(fold('Mistakes it knows by name', *wrong)); wrong.clear()
-    def heading(name):
+    def heading(name): # a place to link to, and a heading where the notebook has none
         if not (out and re.match(rf'## `{name}`\s*', out[-1]['source'])): out.append(md(f'## `{name}`'))
         out[-1]['source'] = f'({lesson}-{name})=\n{out[-1]["source"]}'
     for c in cs:
-        found, src = list(decorated(c)) if c['cell_type']=='code' else [], source(c)
-        for kind, d, call in found:
-            if kind=='exercise': flush(); heading(d.name); out += statement(c, d, call, lesson); out += fold('Solution', undecorate(c, d))
-            else:
-                said = value(call.args[0]) or d.name
-                wrong += [md(said[0].upper()+said[1:]), undecorate(c, d)]
-        if found or c['cell_type']=='code' and re.search(r'\.prove\(|\bBook\(|^(from|import) ', src, re.M): continue
-        flush()
-        defs = c['cell_type']=='code' and all(isinstance(d, (ast.FunctionDef, ast.ClassDef)) for d in parsed(src).body)
-        out += fold('Code that the answers share', c) if defs else [c]
-    flush()
+        found = list(declared(c))
+        for kind,d,call in found:
+            if kind=='mistake': wrong += mistake(c, d, call); continue
+            close(); heading(d.name)
+            out += statement(c, d, call) + fold('Solution', undecorated(c, d))
+        if found or c['cell_type']=='code' and re.search(r'\.prove\(|\bBook\(|^(from|import) ', source(c), re.M): continue
+        close()
+        helper = statements(c) and all(isinstance(d, (ast.FunctionDef, ast.ClassDef)) for d in statements(c))
+        out += fold('Code that the answers share', c) if helper else [c]
+    close()
     return out
 
-def with_hints(cs, lesson, nbs):
-    "After a lesson's `ex.name.check(...)`, a link to that exercise's hints and answer"
-    path = nbs/f'exercises/{lesson}.ipynb'
-    known = {d.name for c in cells(path) for k,d,_ in decorated(c) if k=='exercise'} if path.exists() else set()
+def with_hints(cs, lesson, path):
+    "After each `ex.name.check(...)` of a lesson, a link to that exercise on its answers page"
+    known = {d.name for c in cells(path) for kind,d,_ in declared(c) if kind=='exercise'} if path.exists() else set()
     for c in cs:
         yield c
         m = c['cell_type']=='code' and re.search(r'^ex\.(\w+)\.check\(', source(c), re.M)
@@ -133,32 +134,43 @@ def with_hints(cs, lesson, nbs):
 
 # --- pages
 
+def contents(nbs):
+    "The sidebar: lessons and answers with their numbers, the reference, the tools"
+    def entry(p):
+        name = title(cells(p)).removeprefix('Answers: ')
+        if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
+        return f"{name} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
+    for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'exercises/[0-9][0-9]_*'),
+                            ('Reference', ''), ('For authors', 'support/*')):
+        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else ['All names <reference/index>']
+        if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
+
 def read(app, docname, text):
     "Sphinx calls this with each file's text before it parses it"
     if app.env.doc2path(docname).suffix!='.ipynb': return
-    nb, nbs = json.loads(text[0]), Path(app.srcdir)
-    name = docname.split('/')[-1]
-    cs = nb['cells']
-    cs = [x for c in cs if (x := code_cell(c) if c['cell_type']=='code' else md_cell(c))]
-    if docname.startswith('exercises/'): cs = answers(cs, name)
-    elif re.match(r'\d\d_', docname):
-        cs = with_hints(cs, name, nbs)
-        app.env.note_dependency(nbs/f'exercises/{name}.ipynb')
-    elif docname=='index':
-        cs += toctrees(nbs)
+    nb, nbs, name = json.loads(text[0]), Path(app.srcdir), docname.split('/')[-1]
+    seen = (code_cell(c) if c['cell_type']=='code' else md_cell(c) for c in nb['cells'])
+    cs = [c for c in seen if c]
+    if docname=='index':
+        cs += contents(nbs)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
-    nb['cells'], nb['metadata'] = list(cs), {**nb['metadata'], 'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}}
-    nb['metadata'].pop('widgets', None)
+    elif docname.startswith('exercises/'): cs = answers(cs, name)
+    elif docname[:2].isdigit():
+        cs = with_hints(cs, name, nbs/f'exercises/{name}.ipynb')
+        app.env.note_dependency(nbs/f'exercises/{name}.ipynb')
+    nb['cells'] = list(cs)
+    nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}}    # magics are not Python
     text[0] = json.dumps(nb)
 
 def badges(app, doctree):
-    "The line with the link to Colab gets a link that downloads the notebook"
+    "The line with the link to Colab gets one that downloads the notebook"
+    doc = app.env.current_document.docname
     for p in doctree.findall(nodes.paragraph):
-        if not any(r.get('refuri', '').startswith('https://colab.') for r in p.findall(nodes.reference)): continue
-        doc = app.env.current_document.docname
-        p['classes'].append('badges')
-        p += [nodes.Text(' · '), addnodes.download_reference('', '', nodes.inline('', 'Download'), refuri='../'*doc.count('/')+f'_sources/{doc}.ipynb')]
-        return
+        if any(r.get('refuri', '').startswith('https://colab.') for r in p.findall(nodes.reference)):
+            p['classes'].append('badges')
+            file = '../'*doc.count('/') + f'_sources/{doc}.ipynb'
+            p += [nodes.Text(' · '), addnodes.download_reference('', '', nodes.inline('', 'Download'), refuri=file)]
+            return
 
 def setup(app):
     for k in ('lib', 'state'): app.add_config_value(f'groundup_{k}', '', 'env')
