@@ -30,17 +30,18 @@ def expand_as(
         strides.append(s if n==m else 0)
     return t.as_strided(like.shape, strides[::-1])
 
-# %% ../nbs/02_broadcasting.ipynb #f12d21b2
+# %% ../nbs/02_broadcasting.ipynb #030305cd
 def _lined_up(shapes):
     "The columns of the shapes, lined up on the right; a gap is None"
     for k,s in enumerate(shapes, 1):
-        if not isinstance(s, (tuple,list)): raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
+        if not isinstance(s, (tuple,list)):
+            raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
         bad = [n for n in s if not isinstance(n, int) or n<0]
-        if bad: raise ValueError(f'shape {k} is {tuple(s)}: {bad[0]!r} is not a size, sizes are whole numbers from 0')
+        if bad: raise ValueError(f'shape {k} is {tuple(s)}: {bad[0]!r} is not a size (a whole number from 0)')
     rank = max(map(len, shapes), default=0)
     return list(zip(*[(None,)*(rank-len(s))+tuple(s) for s in shapes]))
 
-def _sizes(column): return list(dict.fromkeys(n for n in column if n not in (None,1))) or [1] # one, or they clash
+def _sizes(column): return list(dict.fromkeys(n for n in column if n not in (None,1))) or [1] # two clash
 
 # %% ../nbs/02_broadcasting.ipynb #a551686a
 def bshape(
@@ -54,7 +55,7 @@ def bshape(
             raise ValueError(f'{names} do not broadcast: {ns[0]} against {ns[1]} in axis -{k}')
     return tuple(ns[0] for ns in sizes)
 
-# %% ../nbs/02_broadcasting.ipynb #d6abf6d9
+# %% ../nbs/02_broadcasting.ipynb #38e8419f
 def explain_broadcast(
     *shapes:tuple # two or more, e.g. (5,1,3) and (4,3)
 )->Table: # a column for each axis
@@ -68,65 +69,82 @@ def explain_broadcast(
     last = ['clash' if len(_sizes(c))>1 else str(_sizes(c)[0]) for c in columns]
     try: note = f'the result has the shape {bshape(*shapes)}'
     except ValueError as e: note = str(e)
-    return Table(['shape', *(f'axis {k-len(columns)}' for k in range(len(columns)))], rows+[['result', *last]], note)
+    head = ['shape', *(f'axis {k}' for k in range(-len(columns), 0))]
+    return Table(head, rows+[['result', *last]], note)
 
-# %% ../nbs/02_broadcasting.ipynb #40a400f8
+# %% ../nbs/02_broadcasting.ipynb #c9d9118a
 def _few(n): return [*range(n)] if n<7 else [0,1,2,None,n-1] # None: the middle is left out
 
-def _lines(to):
-    "The lines to draw: (y, index of all axes but the last, None for dots); space between slices"
-    y,out = 0.,[]
+def _rows(to):
+    "What stands in each line of the picture: an index of all axes but the last, dots, or the name of a slice"
+    out = []
     for s in _few(prod(to[:-2])):
-        lead = () if s is None else tuple(int(k) for k in np.unravel_index(s, to[:-2]))
-        for i in [None] if s is None else _few(to[-2]):
-            out.append((y, None if i is None else (*lead,i)))
-            y += 1
-        y += .5
+        if s is None: out.append('⋮'); continue
+        lead = tuple(int(k) for k in np.unravel_index(s, to[:-2]))
+        if lead: out.append(str(list(lead)))
+        out += ['⋮' if i is None else (*lead,i) for i in _few(to[-2])]
     return out
 
-# %% ../nbs/02_broadcasting.ipynb #ac662d28
-def _stretched(ax, t, to, colour):
-    from groundup.plotting import _bare, _plt, _text
-    t = t.reshape((1,)*(len(to)-t.ndim)+t.shape)
-    def put(x, y, s, **kw): ax.text(x, y, s, **dict(dict(ha='center', va='center', fontsize=9), **kw))
-    for y,row in (lines := _lines(to)):
-        if row and len(row)>1 and row[-1]==0: put(-.7, y, str(list(row[:-1])), ha='right') # the slice
-        for x,j in enumerate(_few(to[-1])):
-            if row is None or j is None: put(x, y, '⋯' if row else '⋮'); continue
-            own = tuple(0 if n==1 else k for n,k in zip(t.shape, (*row,j)))
-            solid = own==(*row,j)
-            ax.add_patch(_plt().Rectangle((x-.5,y-.5), 1, 1, fc=colour, ec='white', lw=1.5, alpha=1 if solid else .25))
-            put(x, y, _text(t[own]), color='white' if solid else 'black')
-    _bare(ax)
-    ax.set(xlim=(-.5-1.2*(len(to)>2),len(_few(to[-1]))-.5), ylim=(lines[-1][0]+.5,-.5), aspect='equal')
+# %% ../nbs/02_broadcasting.ipynb #a33b31ff
+def _entries(t, to):
+    "What stands where: (y, x, text, 1 for an own entry, .25 for a repeated one, 0 for no entry)"
+    from groundup.plotting import _text
+    t,cols = t.reshape((1,)*(len(to)-t.ndim)+t.shape),_few(to[-1])
+    for y,row in enumerate(_rows(to)):
+        if isinstance(row, str): yield y, (len(cols)-1)/2, row, 0
+        else:
+            for x,j in enumerate(cols):
+                own = None if j is None else tuple(0 if n==1 else k for n,k in zip(t.shape, (*row,j)))
+                yield (y, x, '⋯', 0) if own is None else (y, x, _text(t[own]), 1 if own==(*row,j) else .25)
 
-# %% ../nbs/02_broadcasting.ipynb #4353c6d5
+# %% ../nbs/02_broadcasting.ipynb #bf64ec2d
+def _stretched(ax, t, to, colour):
+    from groundup.plotting import _bare
+    from matplotlib.colors import to_rgba
+    h,w = len(_rows(to)),len(_few(to[-1]))
+    fill = np.zeros((h,w,4))
+    for y,x,text,alpha in _entries(t, to):
+        if alpha: fill[y,x] = to_rgba(colour, alpha)
+        ax.text(x, y, text, color='white' if alpha==1 else 'black', ha='center', va='center', fontsize=9)
+    ax.imshow(fill, interpolation='nearest')
+    ax.hlines(np.arange(h+1)-.5, -.5, w-.5, 'white', lw=1.5)
+    ax.vlines(np.arange(w+1)-.5, -.5, h-.5, 'white', lw=1.5)
+    _bare(ax)
+
+# %% ../nbs/02_broadcasting.ipynb #97bdfb4f
+def _operands(ts):
+    "The operands as arrays, the entries of a shape numbered; and the shape of the result"
+    from groundup.plotting import _np
+    ts = [np.arange(prod(t)).reshape(bshape(t)) if isinstance(t, (tuple,list)) else _np(t) for t in ts]
+    to = bshape(*(t.shape for t in ts))
+    if 0 in to: raise ValueError(f'there is nothing to draw: the result has the shape {to}')
+    return ts, to
+
+# %% ../nbs/02_broadcasting.ipynb #958c5a78
 def show_broadcast(
     a, # a tensor, or only a shape: then its entries are numbered
     b, # another one
     names:str='a b' # their names, with a space between
 ): # the figure
     "Draw two tensors stretched to the shape of their broadcast: own entries solid, repeated ones pale"
-    from groundup.plotting import _np, _plt, palette
-    shapes = [tuple(t) if isinstance(t, (tuple,list)) else tuple(np.shape(t)) for t in (a,b)]
-    to = bshape(*shapes)
-    if 0 in to: raise ValueError(f'there is nothing to draw: the result has the shape {to}')
+    from groundup.plotting import _plt, palette
+    (ts,to),(name_a,name_b) = _operands((a,b)),(names.split()+['',''])[:2]
     grid = (1,)*(2-len(to))+to
-    w,h = len(_few(grid[-1]))+1.2*(len(grid)>2),_lines(grid)[-1][0]+1
-    fig,axs = _plt().subplots(1, 2, figsize=(max(.84*w, 3.6)+.3,.42*h+.4), layout='constrained')
-    for ax,t,s,name,colour in zip(axs, (a,b), shapes, names.split(), palette):
-        _stretched(ax, np.arange(prod(s)).reshape(s) if isinstance(t, (tuple,list)) else _np(t), grid, colour)
-        ax.set_title(f'{name} {s} → {to}', fontsize=10)
+    size = max(.84*len(_few(grid[-1])), 3.6)+.3,.42*len(_rows(grid))+.4
+    fig,axs = _plt().subplots(1, 2, figsize=size, layout='constrained')
+    for ax,t,name,colour in zip(axs, ts, (name_a,name_b), palette):
+        _stretched(ax, t, grid, colour)
+        ax.set_title(f'{name} {t.shape} → {to}'.strip(), fontsize=10)
     return fig
 
-# %% ../nbs/02_broadcasting.ipynb #bfa7fe33
+# %% ../nbs/02_broadcasting.ipynb #9e5c618a
 def unbroadcast(
     g:Tensor, # gradient of the result, e.g. (5,4,3)
     shape:tuple # of the operand that was stretched, e.g. (4,1)
 )->Tensor: # of this shape
     "Sum `g` over the axes along which an operand of this shape was stretched"
     if bshape(g.shape, shape)!=tuple(g.shape):
-        raise ValueError(f'g is {tuple(g.shape)}: an operand of shape {tuple(shape)} is not stretched to this')
+        raise ValueError(f'g is {tuple(g.shape)}: {tuple(shape)} is not stretched to this')
     gaps = g.ndim-len(shape)
     axes = [k for k in range(g.ndim) if k<gaps or shape[k-gaps]!=g.shape[k]]
     return g.sum(axes, dtype=g.dtype).reshape(shape) if axes else g

@@ -14,14 +14,14 @@ from ..exercise import Book
 book = Book('02_broadcasting')
 progress = book.progress
 
-# %% ../../nbs/exercises/02_broadcasting.ipynb #2beb69d5
+# %% ../../nbs/exercises/02_broadcasting.ipynb #f18082c6
 def _with_flat_column():
     x = torch.randn(5, 3)*4-1
     x[:,1] = 2.
     return x
 
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,0,7,-2],[2,0,7,4],[6,0,7,1]]),), (torch.tensor([[3.,-1],[5,1]]),),
-                               (_with_flat_column(),), (torch.randn(4, 2).double()*3+10,)],
+                               (_with_flat_column(),), (torch.randn(4, 2).double()/9+10,)],
     hints=['`x.mean(0)` has one number for each column, and meets the last axis of `x`. So has `x.std(0)`.',
            'Where does the `nan` come from? 0 divided by 0. So the divisor must be another number where it is 0.',
            'With `s = x.std(0)`, what is `s + (s==0)`? A boolean counts as 0 or 1.'],
@@ -55,13 +55,13 @@ def _standardise_order(x):
     s = x.std(0)
     return x/(s+(s==0))-x.mean(0)
 
-# %% ../../nbs/exercises/02_broadcasting.ipynb #0c28dc52
+# %% ../../nbs/exercises/02_broadcasting.ipynb #8af6c1a1
 @book.exercise(inputs=lambda: [(torch.tensor([2,0,-1,3]), 5), (torch.tensor([1]), 3), (torch.tensor([], dtype=torch.int64), 4),
                                (torch.randint(-1, 6, (7,)), 6)],
     hints=['Entry (i,j) answers a question: is label i equal to j?',
            'All labels meet all classes: one of the two must become a column, the other stays a row. `torch.arange(n)` has the classes.',
            '`==` broadcasts like any other operator. Its booleans become numbers with `.float()`.'],
-    difficulty=2, minutes=10, without=('for','one_hot','eye','scatter_','scatter'))
+    difficulty=2, minutes=10, without=('for','one_hot','eye','scatter_'))
 def one_hot(y, n): # (i,) of integers, a number -> (i,n) of float32
     "A row for each label, with a 1 in its place; a label of -1 gives a row of zeros"
     return (y[:,None]==torch.arange(n)).float()
@@ -113,12 +113,11 @@ def _repeated_could(t): return [k for k,n in enumerate(t.shape) if n==1]
 @repeated_axes.mistake('the axes are counted from the right: the first axis is number 0')
 def _repeated_from_right(t): return [k-t.ndim for k,(n,s) in enumerate(zip(t.shape, t.stride())) if s==0 and n>1]
 
-# %% ../../nbs/exercises/02_broadcasting.ipynb #4de29858
+# %% ../../nbs/exercises/02_broadcasting.ipynb #04573a29
 def _same_memory(f, v, n):
     w = f(v, n)
     if not isinstance(w, torch.Tensor): return w
-    if w.untyped_storage().data_ptr()==v.untyped_storage().data_ptr(): return w
-    return {'windows':w, 'in the memory of v':False}
+    return {'windows':w, 'in the memory of v':w.untyped_storage().data_ptr()==v.untyped_storage().data_ptr()}
 
 @book.exercise(inputs=lambda: [(torch.tensor([3,1,-4,1,5]), 3), (torch.tensor([2.,-7,1]), 1), (torch.tensor([1.,-2,3,-4]), 4),
                                (torch.arange(-4., 5)[::2], 2), (torch.randn(9)[2:], 3)],
@@ -179,7 +178,7 @@ def _normalise_order(x, mean, std): return x-mean[:,None,None]/std[:,None,None]
 @normalise_images.mistake('it uses the statistics of `x` itself: use the ones that are given')
 def _normalise_own(x, mean, std): return (x-x.mean((0,2,3), keepdim=True))/x.std((0,2,3), keepdim=True)
 
-# %% ../../nbs/exercises/02_broadcasting.ipynb #7aa18037
+# %% ../../nbs/exercises/02_broadcasting.ipynb #42eaa99a
 def _random_shapes():
     rank = lambda: int(torch.randint(1, 4, ()))
     return [tuple(torch.randint(4, (rank(),)).tolist()) for _ in range(2)]
@@ -189,7 +188,7 @@ def _random_shapes():
     hints=['The result must have the shape of `a`, since it is written into `a`. So nothing of `a` may be stretched.',
            'Can `b` have more axes than `a`? What may stand in each column of `b`?',
            'Go through the columns from the right, `zip(reversed(a), reversed(b))`: the size of `b` is that of `a`, or 1.'],
-    difficulty=2, minutes=10, without=('bshape','explain_broadcast','broadcast_shapes','broadcast_tensors'),
+    difficulty=2, minutes=10, without=('bshape','explain_broadcast','broadcast_shapes'),
     waive=dict(negative='sizes are not negative', square='the inputs are shapes'))
 def adds_in_place(a, b): # two shapes, such as (2,3) and (3,) -> bool
     "Does `x += y` work when `x` has shape `a` and `y` has shape `b`?"
@@ -211,10 +210,10 @@ def _adds_left(a, b): return len(b)<=len(a) and all(n in (m,1) for m,n in zip(a,
 @adds_in_place.mistake('only equal sizes are allowed: a size of 1 in `b` is stretched too')
 def _adds_equal(a, b): return len(b)<=len(a) and all(m==n for m,n in zip(reversed(a), reversed(b)))
 
-# %% ../../nbs/exercises/02_broadcasting.ipynb #9fdbc283
+# %% ../../nbs/exercises/02_broadcasting.ipynb #8c4e3895
 @book.exercise(inputs=lambda: [(torch.tensor([1.,-2,3]), torch.tensor([1.,0,0])), (torch.tensor([[1.],[-2]]), torch.tensor([1.,-2])),
                                (torch.tensor([[1.,2,-3]]), torch.tensor([[0.,2,1]])), (torch.randn(4), torch.randn(4, 1)),
-                               (torch.randn(3, 2), torch.randn(2)), (torch.randn(5), torch.randn(5))],
+                               (torch.randn(3, 2), torch.randn(2)), (torch.randn(3), torch.randn(1)), (torch.randn(5), torch.randn(5))],
     hints=['What must be true of `pred.shape` and `y.shape`?',
            'Ask first, with `if`, and `raise ValueError(...)` with a message that tells both shapes.',
            'Then the mean of the squares of the differences: a tensor of rank 0.'],
@@ -279,8 +278,8 @@ def _grads_keepdim(x, dout): return (dout*x).sum((0,2,3), keepdim=True), dout.su
 @channel_grads.mistake('the two gradients are exchanged: that of `s` comes first')
 def _grads_exchanged(x, dout): return dout.sum((0,2,3)), (dout*x).sum((0,2,3))
 
-# %% ../../nbs/exercises/02_broadcasting.ipynb #c764c610
-products = ('@','matmul_broadcast','matmul_rows','matmul_loops','outer','ger')
+# %% ../../nbs/exercises/02_broadcasting.ipynb #a3b861e6
+products = ('@','matmul_broadcast','matmul_rows','outer')
 
 @book.exercise(inputs=lambda: [(torch.tensor([[1,2,-3],[0,-1,4]]), torch.tensor([[1,5,-2,1],[0,-1,3,1],[2,1,0,1]])),
                                (torch.tensor([[2.,-1]]), torch.tensor([[3.],[4]])), (torch.zeros(2, 0), torch.zeros(0, 3)),
