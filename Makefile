@@ -6,12 +6,12 @@ export PYTHON TORCH
 # PYTHON= names a Python; without it, the first that is new enough (tools/env.py says what is wrong with an old one)
 found = $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info < (3,15))' 2>/dev/null && echo $$p && exit; done; command -v python3)
-named = $(or $(shell command -v "$(PYTHON)"),$(error PYTHON=$(PYTHON) is not there))
+named = $(or $(shell command -v "$(PYTHON)" 2>/dev/null),$(error PYTHON=$(PYTHON) is not there))
 python = $(or $(if $(PYTHON),$(named)),$(found),$(error groundup needs Python 3.11 or newer, and no python3 is here: https://www.python.org/downloads))
 in_env = @"$(python)" tools/env.py
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 lab: ## work through the lessons in JupyterLab, in your own copy work/   (ARGS=--no-browser ...; TORCH=cpu once)
 	$(in_env) tools/lab.py $(ARGS)

@@ -8,12 +8,16 @@ ini = ConfigParser(delimiters=['='])
 ini.read(root/'settings.ini', encoding='utf8')
 cfg = ini['DEFAULT']
 
+# on PyPI a picture needs a whole address
+readme = (root/'README.md').read_text(encoding='utf8') if (root/'README.md').exists() else ''
+raw = f"{cfg['git_url']}/raw/{cfg['branch']}/nbs/"
+readme = readme.replace('](nbs/', f']({raw}').replace('src="nbs/', f'src="{raw}')
+
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'].split(),
     author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license='Apache-2.0',
     license_files=['LICENSE'],
-    long_description=(root/'README.md').read_text(encoding='utf8') if (root/'README.md').exists() else '',
-    long_description_content_type='text/markdown',
+    long_description=readme, long_description_content_type='text/markdown',
     packages=find_packages(include=[cfg['lib_path'], cfg['lib_path']+'.*']), package_data={cfg['lib_name']: ['data/*']},
     python_requires='>='+cfg['min_python'], install_requires=cfg['requirements'].split(),
     extras_require=dict(dev=cfg['dev_requirements'].split()),

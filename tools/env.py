@@ -2,7 +2,7 @@
 
 It starts on any Python 3.6+, so that an old one gets a sentence and not a syntax error. A finished environment is
 used as it is; an unfinished, moved or outdated one is mended. `TORCH=cpu` takes PyTorch's own CPU build."""
-import configparser, hashlib, json, os, re, shutil, signal, subprocess, sys, threading, time
+import configparser, contextlib, hashlib, json, os, re, shutil, signal, subprocess, sys, threading, time
 from collections import deque
 from pathlib import Path
 
@@ -148,7 +148,7 @@ causes = [
     (r'NewConnectionError|ConnectionError|Connection (refused|reset|broken)|ConnectTimeout|Read ?[Tt]imed? ?out|'
      r'name resolution|nodename nor servname|Network is unreachable|ProxyError|IncompleteRead|ProtocolError',
      'pip cannot reach the package index: check the connection and run the same command again.'),
-    (r'No matching distribution|Could not find a version', 'A package has no build for this Python and system, or the index '
+    (r'No matching distribution|Could not find a version|ResolutionImpossible', 'A package has no build for this Python and system, or the index '
         'cannot be reached. Try another Python (make lab PYTHON=python3.12), or open the lessons in Colab.'),
     (r'No module named pip', 'The environment has no pip. Remove the folder .venv and run the same command again.'),
     (r'Killed|MemoryError', 'pip was ended from outside, perhaps because the memory was full. Run the same command again: it goes on.')]
@@ -197,17 +197,21 @@ def broken():
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     return res.stdout.splitlines() if res.returncode else []
 
-def locked():
-    "Wait until no other command sets up this folder. The lock is the kernel's: it ends with its holders, pip included"
+@contextlib.contextmanager
+def locked(path):
+    "Wait until no other command holds the lock on `path`. It is the kernel's: it ends with its holders, pip included"
     try: import fcntl
-    except ImportError: return ()
-    fd = os.open(__file__, os.O_RDONLY)
-    try: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print('Another command is setting up this folder: waiting for it.', flush=True)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-    except OSError: pass # a file system without locks
-    return fd,
+    except ImportError: fcntl = None
+    fd = os.open(str(path), os.O_RDONLY)
+    try:
+        if fcntl:
+            try: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print('Another command is setting up this folder: waiting for it.', flush=True)
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            except OSError: pass # a file system without locks
+        yield (fd,) if fcntl else ()
+    finally: os.close(fd)
 
 
 def ready(torch=None):
@@ -219,8 +223,10 @@ def ready(torch=None):
 def setup():
     "Make or mend the environment"
     if ready(): return
-    lock = locked()
-    if ready(): return # the other command made it
+    with locked(root/'settings.ini') as lock:
+        if not ready(): make(lock) # else the other command made it
+
+def make(lock):
     old, start = notes(), time.time()
     torch = torch_choice(old)
     why = why_new(old, torch)
