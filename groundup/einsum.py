@@ -16,7 +16,7 @@ from torch import Tensor
 from .matmul import check_product
 from .plotting import Table, _plt, palette
 
-# %% ../nbs/03_einsum.ipynb #c331c200
+# %% ../nbs/03_einsum.ipynb #2958735a
 def labels(
     term:str # the letters of one tensor, such as 'ik' or '...i'
 )->list: # such as ['...','i']
@@ -24,11 +24,12 @@ def labels(
     found = re.findall(r'\.\.\.|[^ ]', term)
     for l in found:
         if l=='.': raise ValueError(f'a dot in {term!r} is not part of an ellipsis, which is ...')
-        if l!='...' and not re.match('[a-zA-Z]', l): raise ValueError(f'{l!r} in {term!r} is not a letter from a to z or A to Z')
+        if not re.match(r'[a-zA-Z]|\.', l):
+            raise ValueError(f'{l!r} in {term!r} is not a letter from a to z or A to Z')
     if found.count('...')>1: raise ValueError(f'{term!r} has {found.count("...")} ellipses: one is allowed')
     return found
 
-# %% ../nbs/03_einsum.ipynb #d231e62c
+# %% ../nbs/03_einsum.ipynb #165d3b6f
 def read_equation(
     eq:str # such as 'ik,kj->ij'; without an arrow the right side is supplied
 )->tuple: # labels of each operand, labels of the result
@@ -41,20 +42,31 @@ def read_equation(
     n = Counter(l for t in ins for l in t)
     out = labels(right) if arrow else ['...']*('...' in n)+sorted(l for l in n if n[l]==1 and l!='...')
     for l in out:
-        if l not in n and l!='...': raise ValueError(f'letter {l} is on the right of {eq!r}, but not on the left')
-        if out.count(l)>1: raise ValueError(f'letter {l} stands {out.count(l)} times on the right of {eq!r}: once is allowed')
+        if l not in [*n,'...']: raise ValueError(f'letter {l} is on the right of {eq!r}, but not on the left')
+        if (m := out.count(l))>1: raise ValueError(f'letter {l} stands {m} times on the right of {eq!r}')
     return ins,out
 
-# %% ../nbs/03_einsum.ipynb #34255453
+# %% ../nbs/03_einsum.ipynb #ede40105
 def _box(ax, x, y, colour, n):
     "An axis: an empty box, a full one, or two for a diagonal"
-    if not n: return ax.add_patch(_plt().Rectangle((x-.4,y-.3), .8, .6, fc='none', ec='#999999', ls=(0,(2,3)), lw=1))
+    box = lambda o,**kw: ax.add_patch(_plt().Rectangle((x-.4+o,y-.3+o), .8, .6, **kw))
+    if not n: box(0, fc='none', ec='#999999', ls=(0,(2,3)), lw=1)
     for k in range(n)[::-1]:
         o = .09*(k-(n-1)/2)
-        ax.add_patch(_plt().Rectangle((x-.4+o,y-.3+o), .8, .6, fc='white', ec='none'))
-        ax.add_patch(_plt().Rectangle((x-.4+o,y-.3+o), .8, .6, fc=colour+'33', ec=colour, lw=2))
+        box(o, fc='white', ec='none')
+        box(o, fc=colour+'33', ec=colour, lw=2)
 
-# %% ../nbs/03_einsum.ipynb #dd85d92f
+# %% ../nbs/03_einsum.ipynb #650f8667
+def _column(ax, c, l, size, rows):
+    "The boxes of one letter, and Σ where the result, the last of the rows, does not have it"
+    colour,last = palette[c%len(palette)],len(rows)-1
+    head = l if l=='...' else f'{l} = {size}'
+    ax.text(c, .55, head, ha='center', color=colour, fontsize=10, fontweight='bold')
+    for r,t in enumerate(rows):
+        if r<last or l in t: _box(ax, c, -r-.25*(r==last), colour, t.count(l))
+        else: ax.text(c, -r-.25, 'Σ', ha='center', va='center', fontsize=14, color=colour)
+
+# %% ../nbs/03_einsum.ipynb #65763d23
 def show_einsum(
     eq:str, # such as 'ik,kj->ij'
     **sizes # of each letter
@@ -62,14 +74,10 @@ def show_einsum(
     "Draw an equation as a table: a column for each letter, a row for each tensor, the result below"
     ins,out = read_equation(eq)
     columns = list(dict.fromkeys(out+[l for t in ins for l in t]))
-    if missing := [l for l in columns if l not in sizes and l!='...']: raise ValueError(f'no size is given for {", ".join(missing)} of {eq!r}')
-    fig,ax = _plt().subplots(figsize=(.78*len(columns)+1.2, .56*len(ins)+1.1))
-    for c,l in enumerate(columns):
-        colour = palette[c%len(palette)]
-        ax.text(c, .55, l if l=='...' else f'{l} = {sizes[l]}', ha='center', color=colour, fontsize=10, fontweight='bold')
-        for r,t in enumerate([*ins, out]):
-            if r<len(ins) or l in t: _box(ax, c, -r-.25*(r==len(ins)), colour, t.count(l))
-            else: ax.text(c, -r-.25, 'Σ', ha='center', va='center', fontsize=14, color=colour)
+    missing = [l for l in columns if l not in sizes and l!='...']
+    if missing: raise ValueError(f'no size is given for {", ".join(missing)} of {eq!r}')
+    fig,ax = _plt().subplots(figsize=(.86*len(columns)+1.2, .56*len(ins)+1.1))
+    for c,l in enumerate(columns): _column(ax, c, l, sizes.get(l), [*ins, out])
     _sides(ax, ins, out, len(columns))
     return fig
 
@@ -83,7 +91,7 @@ def _sides(ax, ins, out, n):
     ax.set(xlim=(-1.6,max(n,1)-.4), ylim=(-len(ins)-.75,.95))
     ax.axis('off')
 
-# %% ../nbs/03_einsum.ipynb #b2716a2f
+# %% ../nbs/03_einsum.ipynb #1f470e1e
 def name_axes(
     term:list, # labels, such as ['...','i']
     shape:tuple, # such as (2,3,4)
@@ -92,11 +100,11 @@ def name_axes(
     "The label of each axis; those of an ellipsis are numbers counted from the right"
     n = len(shape)-len([l for l in term if l!='...'])
     if n<0 or n and '...' not in term:
-        hint = '' if n<0 else '; an ellipsis stands for the rest'
-        raise ValueError(f'operand {k} has shape {tuple(shape)}, {len(shape)} axes, but {"".join(term)!r} names {len(shape)-n}{hint}')
+        names = f'{"".join(term)!r} names {len(shape)-n}'+'; an ellipsis stands for the rest'*(n>0)
+        raise ValueError(f'operand {k} has shape {tuple(shape)}, {len(shape)} axes, but {names}')
     return [o for l in term for o in (range(-n, 0) if l=='...' else [l])]
 
-# %% ../nbs/03_einsum.ipynb #0c2a5721
+# %% ../nbs/03_einsum.ipynb #7ade56c8
 def label_sizes(
     axes:list, # the labels of each operand
     shapes:list # the shape of each operand
@@ -106,10 +114,10 @@ def label_sizes(
     for k,(ls,shape) in enumerate(zip(axes, shapes)):
         own = {}
         for l,n in zip(ls, shape):
-            name,m = f'letter {l}' if isinstance(l, str) else f'axis {l} of the ellipsis',sizes.get(l, 1)
-            if own.setdefault(l, n)!=n:
-                raise ValueError(f'{name} stands twice in operand {k}, with sizes {own[l]} and {n}: a diagonal needs equal ones')
-            if m!=n and 1 not in (m,n): raise ValueError(f'{name} has size {m} in operand {first[l]}, but size {n} in operand {k}')
+            m,s = sizes.get(l, 1),f'letter {l}' if isinstance(l, str) else f'axis {l} of the ellipsis'
+            if own.setdefault(l, n)!=n: raise ValueError(f'{s} stands twice in operand {k}, with sizes {own[l]} and {n}')
+            if m!=n and 1 not in (m,n):
+                raise ValueError(f'{s} has size {m} in operand {first[l]}, but size {n} in operand {k}')
             if m==1: sizes[l],first[l] = n,k
     return sizes
 
@@ -129,39 +137,42 @@ def align(
         if l not in axes: t = t.unsqueeze(k)
     return t
 
-# %% ../nbs/03_einsum.ipynb #a6ac2dde
+# %% ../nbs/03_einsum.ipynb #d1fa0611
 def einsum(
     eq:str, # such as 'ik,kj->ij'
     *ts:Tensor # an operand for each term on the left
 )->Tensor: # with an axis for each letter on the right
-    "Any product of tensors: axes with the same letter are multiplied, letters missing on the right are summed"
+    "Axes with the same letter are lined up and multiplied, letters that are missing on the right are summed"
     axes,out,sizes = _fit(eq, _shapes(ts))
     summed = [l for l in sizes if l not in out]
     _check_dtypes(ts, axes, summed)
     box = reduce(mul, [align(t, a, out+summed) for t,a in zip(ts, axes)])
     return box.sum(tuple(range(len(out), box.ndim))) if summed else box
 
-# %% ../nbs/03_einsum.ipynb #c581687b
+# %% ../nbs/03_einsum.ipynb #ad77d5fd
 def _fit(eq, shapes):
     "The labels of each operand's axes and of the result's, and the size of each label"
     ins,out = read_equation(eq)
-    if len(ins)!=len(shapes): raise ValueError(f'{eq!r} has terms for {len(ins)} operands, but {len(shapes)} came')
+    n,m = len(ins),len(shapes)
+    if n!=m: raise ValueError(f'number of operands: {eq!r} needs {n}, but {m} came')
     axes = [name_axes(t, s, k) for k,(t,s) in enumerate(zip(ins, shapes))]
     sizes = label_sizes(axes, shapes)
     rest = sorted(l for l in sizes if isinstance(l, int)) # of the ellipsis
     return axes,[o for l in out for o in (rest if l=='...' else [l])],sizes
 
-# %% ../nbs/03_einsum.ipynb #973e6aa0
+# %% ../nbs/03_einsum.ipynb #093c87b1
 def _shapes(ts):
     for k,t in enumerate(ts):
-        if not isinstance(t, Tensor): raise TypeError(f'operand {k} is not a tensor: it is a {type(t).__name__}')
+        kind = type(t).__name__
+        if not isinstance(t, Tensor): raise TypeError(f'operand {k} is not a tensor: it is a {kind}')
     return [tuple(t.shape) for t in ts]
 
 def _check_dtypes(ts, axes, summed):
     "As in a matrix product: what is multiplied and summed has one dtype"
     for l in summed:
-        dtypes = list(dict.fromkeys(t.dtype for t,a in zip(ts, axes) if l in a and t.shape[a.index(l)]!=1))
-        if len(dtypes)>1: raise TypeError(f'letter {l} is summed, but its operands differ in dtype: {" and ".join(map(str, dtypes))}')
+        both = [t.dtype for t,a in zip(ts, axes) if l in a and t.shape[a.index(l)]!=1]
+        dtypes = list(dict.fromkeys(map(str, both)))
+        if len(dtypes)>1: raise TypeError(f'dtypes differ: letter {l} is summed over {" and ".join(dtypes)}')
 
 # %% ../nbs/03_einsum.ipynb #a47fc8f6
 def matmul_einsum(
@@ -172,7 +183,7 @@ def matmul_einsum(
     check_product(a, b)
     return torch.einsum('ik,kj->ij', a, b)
 
-# %% ../nbs/03_einsum.ipynb #31efaf90
+# %% ../nbs/03_einsum.ipynb #949180e1
 def contraction_steps(
     eq:str, # such as 'ik,kl,lj->ij'
     order:list=() # which operands go together, such as [(1,2)]; each result goes to the end of the list
@@ -180,36 +191,41 @@ def contraction_steps(
     "The equations of the steps that compute `eq` in an order; what is left over is the last step"
     terms,out = read_equation(eq)
     steps,order = [],[tuple(o) for o in order]
-    while not steps or len(terms)>1:
+    while order or len(terms)>1 or not steps:
         at = order.pop(0) if order else tuple(range(len(terms)))
-        if len(set(at))<len(at) or not set(at)<=set(range(len(terms))) or not at:
-            raise ValueError(f'{at} in order names no operands: {len(terms)} are left, counted from 0')
-        pick,terms = [terms[k] for k in at],[t for k,t in enumerate(terms) if k not in at]
+        pick,terms = _pick(terms, at)
         need = {*out, *(l for t in terms for l in t)}
         keep = [l for l in dict.fromkeys(l for t in pick for l in t) if l in need] if terms else out
         steps.append((at, ','.join(map(''.join, pick))+'->'+''.join(keep)))
         terms.append(keep)
     return steps
 
-# %% ../nbs/03_einsum.ipynb #3f31d3aa
+# %% ../nbs/03_einsum.ipynb #83045404
+def _pick(xs, at):
+    "Those at some positions, and the others"
+    if not at or len({*at})<len(at) or not {*at}<={*range(len(xs))}:
+        raise ValueError(f'{at} in order names no operands: {len(xs)} are left, counted from 0')
+    return [xs[k] for k in at],[x for k,x in enumerate(xs) if k not in at]
+
+# %% ../nbs/03_einsum.ipynb #6b8ebd14
 Cost = namedtuple('Cost', 'multiplications largest steps')
 
 def contraction_cost(
     eq:str, # such as 'ik,kl,lj->ij'
     *shapes:tuple, # of the operands
     order:list=() # as for `contraction_steps`; none: all at once
-)->Cost: # multiplications, numbers in the largest result of a step, and (equation, multiplications, numbers) of each step
+)->Cost: # multiplications; entries of the largest result; for each step: equation, multiplications, entries
     "What an order of contraction costs: n operands take n-1 multiplications for each value of their letters"
     _fit(eq, shapes)
     rows = []
     for at,step in contraction_steps(eq, order):
-        _,out,sizes = _fit(step, [shapes[k] for k in at])
-        shape = tuple(sizes[l] for l in out)
-        rows.append((step, (len(at)-1)*prod(sizes.values()), prod(shape)))
-        shapes = [s for k,s in enumerate(shapes) if k not in at]+[shape]
+        pick,shapes = _pick(shapes, at)
+        _,out,sizes = _fit(step, pick)
+        shapes.append(tuple(sizes[l] for l in out))
+        rows.append((step, (len(at)-1)*prod(sizes.values()), prod(shapes[-1])))
     return Cost(sum(r[1] for r in rows), max(r[2] for r in rows), rows)
 
-# %% ../nbs/03_einsum.ipynb #8a626d34
+# %% ../nbs/03_einsum.ipynb #395e043d
 def contract(
     eq:str, # such as 'ik,kl,lj->ij'
     *ts:Tensor, # the operands
@@ -219,5 +235,6 @@ def contract(
     "Compute an equation in steps, in a chosen order"
     _fit(eq, _shapes(ts))
     for at,step in contraction_steps(eq, order):
-        ts = [t for k,t in enumerate(ts) if k not in at]+[f(step, *(ts[k] for k in at))]
+        pick,ts = _pick(ts, at)
+        ts.append(f(step, *pick))
     return ts[0]
