@@ -7,8 +7,9 @@ __all__ = ['Stats', 'gain', 'check_lin', 'lin', 'relu', 'draw_weights', 'activat
            'show_depth', 'check_fans', 'xavier_normal_', 'lecun_normal_', 'xavier_uniform_', 'calculate_gain',
            'kaiming_normal_', 'kaiming_uniform_', 'show_histograms']
 
-# %% ../nbs/04_init.ipynb #df38b366
+# %% ../nbs/04_init.ipynb #f30f8c0b
 from collections import namedtuple
+import numpy as np
 import torch
 from torch import Tensor
 from .plotting import _np, _plt, palette, show_curves
@@ -98,13 +99,14 @@ def gradients(
     dout = torch.randn(hs[-1].shape, generator=generator, dtype=hs[-1].dtype)
     return list(torch.autograd.grad(hs[-1], hs, dout))
 
-# %% ../nbs/04_init.ipynb #f41ed4e3
+# %% ../nbs/04_init.ipynb #f2bfe395
 def signal(
     x:Tensor, # the input (i,k), or a function that draws one
     init, # as for `draw_weights`: a std, or a function such as `xavier_normal_`
     sizes:list, # n_out of each layer, such as `[100]*50`
     act=None, # what stands behind each layer, such as `relu`
-    draws:int=20, backward:bool=False, # how often the weights are drawn; gradients in place of activations?
+    draws:int=20, # how often the weights are drawn
+    backward:bool=False, # gradients in place of activations?
     generator:torch.Generator=None # as for `draw_weights`
 )->Stats: # mean, std and moment, each (draws,layers), float64
     "The statistics of a signal after each layer, for many draws of the weights"
@@ -116,37 +118,37 @@ def signal(
         out.append(stats(gradients(xi, ws, act, generator) if backward else activations(xi, ws, act)))
     return Stats(*torch.stack(out).permute(2, 0, 1))
 
-# %% ../nbs/04_init.ipynb #1faa1065
+# %% ../nbs/04_init.ipynb #aca2550c
 def band(
     s:Tensor # (draws,layers)
-)->tuple: # depth, median, low, high, each (n,): n is the number of layers before the first 0, inf or nan
+)->tuple: # depth, median, low, high, each (n,): they end where the band meets 0, inf or nan
     "Median and the range from 5 % to 95 % of the draws, as far as a logarithmic axis can show them"
     low,mid,high = s.quantile(torch.tensor([.05,.5,.95], dtype=s.dtype), 0)
     bad = ~(torch.isfinite(high) & (low>0))
     n = int(bad.nonzero()[0]) if bad.any() else len(mid)
     return torch.arange(1, n+1), mid[:n], low[:n], high[:n]
 
-# %% ../nbs/04_init.ipynb #728a2178
+# %% ../nbs/04_init.ipynb #28176b5a
 def show_depth(
     curves:dict, # name -> a statistic (draws,layers), such as `signal(...).std`
     ylabel:str='std', xlabel:str='layer',
     size:tuple=(6,3.4) # inches
 ): # the figure
     "Draw a statistic against depth: its median over the draws and a band from 5 % to 95 %"
-    def thin(t): return t[(len(t)-1)%2::2] if len(t)>30 else t # half of the points draw the same curve
+    def thin(t): return t[(len(t)-1)%3::3] if len(t)>30 else t # a third of the points draws the same curve
     curves = {k:tuple(map(thin, band(s))) for k,s in curves.items()}
     fig = show_curves(curves, xlabel, ylabel, logy=True, size=size)
     fig.axes[0].minorticks_off()
     return fig
 
-# %% ../nbs/04_init.ipynb #26ae11c9
+# %% ../nbs/04_init.ipynb #f3000589
 def check_fans(
     w:Tensor, # the weights, of rank 2 or more
     fan_in:int, fan_out:int
 ):
     "Raise an error if `w` is no weight, or a fan is not above 0"
     if not isinstance(w, Tensor): raise TypeError(f'w is not a tensor: it is a {type(w).__name__}')
-    if w.ndim<2: raise ValueError(f'w has rank {w.ndim}, a weight has 2 or more: its shape is {tuple(w.shape)}')
+    if w.ndim<2: raise ValueError(f'w has rank {w.ndim}, not 2 or more: its shape is {tuple(w.shape)}')
     if not w.is_floating_point(): raise TypeError(f'w holds {w.dtype}: weights are floating-point numbers')
     for name,n in dict(fan_in=fan_in, fan_out=fan_out).items():
         if isinstance(n, bool) or not isinstance(n, (int,float)) or not n>0:
@@ -238,13 +240,14 @@ def kaiming_uniform_(
     "Uniform numbers up to `gain*sqrt(3/fan)`, of the same std as `kaiming_normal_`"
     return _uniform(w, _kaiming_std(w, fan_in, fan_out, a, mode, nonlinearity), generator)
 
-# %% ../nbs/04_init.ipynb #da1ccbda
+# %% ../nbs/04_init.ipynb #b9860278
 def _hist(ax, h, top, color):
-    ax.hist(_np(h).ravel(), bins=31, range=(-top,top), density=True, histtype='stepfilled', color=color)
-    ax.set(xticks=[-top,0,top], yticks=[], xlim=(-top,top), ylim=(0,1.5))
+    counts,edges = np.histogram(_np(h), 24, (-top,top), density=True)
+    ax.stairs(counts, edges, fill=True, color=color)
+    ax.set(xticks=[], yticks=[], xlim=(-top,top), ylim=(0,1.5))
     for s in ('left','top','right'): ax.spines[s].set_visible(False)
 
-# %% ../nbs/04_init.ipynb #bda1c64d
+# %% ../nbs/04_init.ipynb #1fb0b7ae
 def show_histograms(
     rows:dict, # name -> what `activations` gave
     layers:list, # numbers of the layers to show, from 1
@@ -257,4 +260,5 @@ def show_histograms(
         for l,ax in zip(layers, line): _hist(ax, hs[l-1], top, c)
         line[0].set_ylabel(name, rotation=0, ha='right', va='center')
     for l,ax in zip(layers, axs[0]): ax.set_title(f'layer {l}', fontsize=10)
+    for ax in axs[-1]: ax.set_xticks([-top,0,top])
     return fig
