@@ -104,7 +104,7 @@ def name_axes(
         raise ValueError(f'operand {k} has shape {tuple(shape)}, {len(shape)} axes, but {names}')
     return [o for l in term for o in (range(-n, 0) if l=='...' else [l])]
 
-# %% ../nbs/03_einsum.ipynb #7ade56c8
+# %% ../nbs/03_einsum.ipynb #d5388d78
 def label_sizes(
     axes:list, # the labels of each operand
     shapes:list # the shape of each operand
@@ -115,7 +115,7 @@ def label_sizes(
         own = {}
         for l,n in zip(ls, shape):
             m,s = sizes.get(l, 1),f'letter {l}' if isinstance(l, str) else f'axis {l} of the ellipsis'
-            if own.setdefault(l, n)!=n: raise ValueError(f'{s} stands twice in operand {k}, with sizes {own[l]} and {n}')
+            if own.setdefault(l, n)!=n: raise ValueError(f'{s} has sizes {own[l]} and {n} in operand {k}')
             if m!=n and 1 not in (m,n):
                 raise ValueError(f'{s} has size {m} in operand {first[l]}, but size {n} in operand {k}')
             if m==1: sizes[l],first[l] = n,k

@@ -162,7 +162,7 @@ def test_wrong_types(args):
     with pytest.raises(TypeError): einsum(*args)
 
 @pytest.mark.parametrize('eq,shapes,words', [
-    ('ik,kj->ij', [(2,3),(4,5)], 'letter k has size 3 in operand 0, but size 4 in operand 1'), ('ii', [(2,3)], 'letter i stands twice in operand 0, with sizes 2 and 3'),
+    ('ik,kj->ij', [(2,3),(4,5)], 'letter k has size 3 in operand 0, but size 4 in operand 1'), ('ii', [(2,3)], 'letter i has sizes 2 and 3 in operand 0'),
     ('...,i...', [(2,5),(7,4,5)], 'axis -2 of the ellipsis has size 2 in operand 0, but size 4 in operand 1'), ('i->ix', [(2,)], "letter x is on the right of 'i->ix'"),
     ('i->ii', [(2,)], 'letter i stands 2 times on the right'), ('i,j', [(2,)], 'needs 2, but 1 came'), ('i,j', [], 'needs 2, but 0 came'),
     ('ij', [(2,3,4)], "operand 0 has shape (2, 3, 4), 3 axes, but 'ij' names 2"), ('i?', [(2,)], "'?' in 'i?'"), ('i..', [(2,)], 'ellipsis'),
