@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['check_mse', 'mse', 'show_graph', 'check_grad', 'numgrad', 'upstream', 'mse_grad', 'relu_grad', 'lin_grad',
            'forward_and_backward', 'gradcheck', 'kept', 'Relu', 'Lin', 'Mse', 'Model', 'add_grad', 'zero_grad', 'Layer',
-           'ReluLayer', 'LinLayer', 'MseLayer', 'LayerModel', 'alternately']
+           'LinLayer', 'ReluLayer', 'MseLayer', 'LayerModel', 'alternately']
 
 # %% ../nbs/05_backprop.ipynb #068ef376
 import re, time
@@ -14,7 +14,7 @@ from torch import Tensor
 from .init import lin, relu
 from .plotting import _plt, _text, palette
 
-# %% ../nbs/05_backprop.ipynb #de3b9bee
+# %% ../nbs/05_backprop.ipynb #48e416f1
 def check_mse(
     out:Tensor, # (n,1)
     targ:Tensor # (n,)
@@ -23,12 +23,12 @@ def check_mse(
     for name,t in (('out',out),('targ',targ)):
         if not isinstance(t, Tensor): raise TypeError(f'{name} is not a tensor: it is a {type(t).__name__}')
     so,st = tuple(out.shape),tuple(targ.shape)
-    if len(so)!=2 or so[1]!=1: raise ValueError(f'out is {so}, not (n,1): one number for each row of the batch')
+    if len(so)!=2 or so[1]!=1: raise ValueError(f'out is {so}, not (n,1): one number for each row')
     hint = '; did you mean targ.squeeze(-1)?' if st==so else ''
-    if st!=so[:1]: raise ValueError(f'targ is {st}, not {so[:1]}: one number for each row of out {so}{hint}')
+    if st!=so[:1]: raise ValueError(f'targ is {st}, not {so[:1]}: one number for each row of out{hint}')
     if so[0]==0: raise ValueError('the batch is empty: no numbers have no mean')
     if not out.is_floating_point() or torch.result_type(out, targ)!=out.dtype:
-        raise TypeError(f'dtypes do not fit: out is {out.dtype}, targ is {targ.dtype}; the loss has the float dtype of out')
+        raise TypeError(f'dtypes do not fit: out is {out.dtype}, targ is {targ.dtype}; the loss is as out')
 
 # %% ../nbs/05_backprop.ipynb #1460197a
 def mse(
@@ -39,72 +39,72 @@ def mse(
     check_mse(out, targ)
     return (out.squeeze(-1)-targ).pow(2).mean()
 
-# %% ../nbs/05_backprop.ipynb #a0a2c223
+# %% ../nbs/05_backprop.ipynb #fff5ffe0
 def _steps(steps):
     "Each step as output, operator, inputs"
-    out = []
-    for s in steps:
-        if not (m := re.fullmatch(r'\s*(\w+)\s*=\s*([^\s()]+)\(([\w\s,]+)\)\s*', s)):
-            raise ValueError(f"a step is written 'out = op(a,b)': {s!r}")
-        out.append((m[1], m[2], [a.strip() for a in m[3].split(',')]))
-    return out
+    found = [re.fullmatch(r'\s*(\w+)\s*=\s*([^\s()]+)\(([\w\s,]+)\)\s*', s) for s in steps]
+    for s,m in zip(steps, found):
+        if not m: raise ValueError(f"a step is written 'out = op(a,b)': {s!r}")
+    return [(m[1], m[2], [a.strip() for a in m[3].split(',')]) for m in found]
 
 def _places(steps):
     "Column and row of each tensor: a result stands right of all it was made of"
     made,col = {s[0] for s in steps},{}
     for out,_,ins in steps: col[out] = 1+max(col.get(a, 0) for a in ins)
-    for a,c in [(a,col[out]-1) for out,_,ins in steps for a in ins if a not in made]: col[a] = min(c, col.get(a, c))
+    given = [(a,col[out]-1) for out,_,ins in steps for a in ins if a not in made]
+    for a,c in given: col[a] = min(c, col.get(a, c))
     names = sorted(col, key=lambda n: n not in made) # results first, then what was given, below them
-    return {n:(3.2*col[n], -1.35*sum(col[m]==col[n] for m in names[:names.index(n)])) for n in names}
+    return {n:(2.9*col[n], -1.35*sum(col[m]==col[n] for m in names[:names.index(n)])) for n in names}
 
-# %% ../nbs/05_backprop.ipynb #85c02ee1
+# %% ../nbs/05_backprop.ipynb #63b057ca
 def _size(t): return _text(float(t if t.ndim==0 else t.double().pow(2).mean().sqrt()))
 
 def _node(ax, at, name, t):
     "A box with a name, a value in blue, a gradient in orange"
     g = getattr(t, 'g', None)
     t = t if t is None else torch.as_tensor(t)
-    ax.add_patch(_plt().Rectangle((at[0]-.95,at[1]-.55), 1.9, 1.1, fc='#eef3f8', ec='#999999', zorder=2))
-    lines = [(name if t is None or not t.ndim else f'{name} {tuple(t.shape)}', 'black')]
-    if t is not None: lines.append((_size(t), palette[0]))
-    if g is not None: lines.append((f'.g {_size(g)}', palette[1]))
+    ax.add_patch(_plt().Rectangle((at[0]-1,at[1]-.58), 2, 1.16, fc='#eef3f8', ec='#999999', zorder=2))
+    lines = [(f'{name} {tuple(t.shape)}' if getattr(t, 'ndim', 0) else name, 'black')]
+    lines += [(s+_size(o), c) for s,o,c in (('',t,palette[0]), ('.g ',g,palette[1])) if o is not None]
     for k,(s,c) in enumerate(lines):
-        ax.text(at[0], at[1]+.34*((len(lines)-1)/2-k), s, color=c, ha='center', va='center', fontsize=8, zorder=3)
+        y = at[1]+.36*((len(lines)-1)/2-k)
+        ax.text(at[0], y, s, color=c, ha='center', va='center', fontsize=8, zorder=3)
 
+# %% ../nbs/05_backprop.ipynb #014a0c73
 def _arrow(ax, a, b, bend=0., to=None):
-    ax.annotate('', b, a, zorder=1, arrowprops=dict(arrowstyle='-|>', color='#555555', lw=1.2, shrinkA=0, shrinkB=0,
-                connectionstyle=f'arc3,rad={bend}', patchB=to and to.get_bbox_patch()))
+    way,patch = f'arc3,rad={bend}',to and to.get_bbox_patch()
+    style = dict(arrowstyle='-|>', color='#555555', shrinkA=0, shrinkB=0, connectionstyle=way, patchB=patch)
+    ax.annotate('', b, a, zorder=1, arrowprops=style)
 
-# %% ../nbs/05_backprop.ipynb #d6fc151a
 def _draw_op(ax, at, out, op, ins):
     "The operator left of its result, with an arrow for each of its inputs"
-    x,y = at[out][0]-1.6,at[out][1]
+    x,y = at[out][0]-1.45,at[out][1]
     text = ax.text(x, y, op, ha='center', va='center', fontsize=8, fontstyle='italic', zorder=3,
-                   bbox=dict(boxstyle='round,pad=.2', fc='white', ec='#333333'))
-    _arrow(ax, (x,y), (at[out][0]-.95,y))
+                   bbox=dict(boxstyle='round,pad=.15', fc='white', ec='#333333'))
+    _arrow(ax, (x,y), (at[out][0]-1,y))
     for k,a in enumerate(ins):
         far,again = at[a][0]<x-2,ins[:k].count(a)
-        start = (at[a][0],at[a][1]+.55) if far else (at[a][0]+.95,at[a][1]-.4*again)
+        start = (at[a][0],at[a][1]+.58) if far else (at[a][0]+1,at[a][1]-.4*again)
         _arrow(ax, start, (x,y), -.42 if far else .4*again, text)
 
-# %% ../nbs/05_backprop.ipynb #ca35ae85
+# %% ../nbs/05_backprop.ipynb #57565a56
 def show_graph(
     *steps:str, # such as `'l1 = lin(x,w1,b1)'`, in order
-    **values # name -> tensor or number; of a large tensor, its shape and the root of its mean square are shown
+    **values # name -> tensor or number; a tensor with axes shows its shape and root mean square
 ): # the figure
     "Draw a computational graph, with values and the gradients in `.g` on it"
     steps = _steps(steps)
     at = _places(steps)
     if odd := set(values)-set(at): raise ValueError(f'no step uses {", ".join(sorted(odd))}')
-    (w,h),(_,low) = map(max, zip(*at.values())),map(min, zip(*at.values()))
-    fig,ax = _plt().subplots(figsize=(.58*(w+2.2), .58*(h-low+1.9)))
+    w,(low,high) = max(p[0] for p in at.values()),(f(p[1] for p in at.values()) for f in (min,max))
+    fig,ax = _plt().subplots(figsize=(.45*(w+2.2), .45*(high-low+2)))
     for n,p in at.items(): _node(ax, p, n, values.get(n))
     for out,op,ins in steps: _draw_op(ax, at, out, op, ins)
-    ax.set(xlim=(-1.1,w+1.1), ylim=(low-.7,h+1.2), aspect='equal')
+    ax.set(xlim=(-1.1,w+1.1), ylim=(low-.7,high+1.3), aspect='equal')
     ax.axis('off')
     return fig
 
-# %% ../nbs/05_backprop.ipynb #7926d787
+# %% ../nbs/05_backprop.ipynb #d5e064dc
 def check_grad(
     g:Tensor, # a gradient
     t:Tensor, # the tensor it belongs to
@@ -112,19 +112,23 @@ def check_grad(
 ):
     "Raise an error unless `g` is a tensor of the shape of `t`"
     if not isinstance(g, Tensor): raise TypeError(f'{name} is not a tensor: it is a {type(g).__name__}')
-    if g.shape!=t.shape:
-        raise ValueError(f'{name} is {tuple(g.shape)}, its tensor is {tuple(t.shape)}: a gradient has the shape of its tensor')
+    sg,st = tuple(g.shape),tuple(t.shape)
+    if sg!=st: raise ValueError(f'{name} is {sg}, its tensor is {st}: a gradient has the shape of its tensor')
 
-# %% ../nbs/05_backprop.ipynb #98149461
+def _check_float64(t, name):
+    if not isinstance(t, Tensor): raise TypeError(f'{name} is not a tensor: it is a {type(t).__name__}')
+    if t.dtype!=torch.float64: raise TypeError(f'{name} is {t.dtype}: central differences need float64')
+
+# %% ../nbs/05_backprop.ipynb #50e2c7b3
 def _total(y, dout):
     "`y` as a number: itself, or weighted by `dout` and added up"
     y = y if isinstance(y, Tensor) else torch.tensor(y, dtype=torch.float64)
     if y.dtype!=torch.float64: raise TypeError(f'f gives {y.dtype}: everything in it must be float64')
-    if dout is None and y.ndim: raise ValueError(f'f gives {tuple(y.shape)}, not one number: pass dout, the gradient that comes back')
     if dout is not None: check_grad(dout, y, 'dout')
+    elif y.ndim: raise ValueError(f'f gives {tuple(y.shape)}, not one number: pass dout, its gradient')
     return float(y if dout is None else (y*dout).sum())
 
-# %% ../nbs/05_backprop.ipynb #46e4dad0
+# %% ../nbs/05_backprop.ipynb #823a5911
 def numgrad(
     f, # function of a tensor; gives one number, or a tensor if there is a `dout`
     x:Tensor, # any shape, float64
@@ -132,16 +136,13 @@ def numgrad(
     dout:Tensor=None # shape of `f(x)`: the gradient that comes back to it
 )->Tensor: # the shape of `x`
     "The gradient of `f` at `x` by central differences"
-    if not isinstance(x, Tensor): raise TypeError(f'x is not a tensor: it is a {type(x).__name__}')
-    if x.dtype!=torch.float64: raise TypeError(f'x is {x.dtype}: central differences need float64, pass x.double()')
-    moved,g = x.detach().clone(memory_format=torch.contiguous_format),torch.zeros(x.numel(), dtype=x.dtype)
-    def at(i, v):
-        moved.view(-1)[i] = v
-        return _total(f(moved), dout)
-    for i,v in enumerate(moved.flatten().tolist()):
-        g[i] = (at(i, v+eps)-at(i, v-eps))/(2*eps)
-        moved.view(-1)[i] = v
-    return g.view(x.shape)
+    _check_float64(x, 'x')
+    def at(i, h):
+        moved = x.detach().flatten().clone()
+        moved[i] += h
+        return _total(f(moved.view(x.shape)), dout)
+    g = [(at(i, eps)-at(i, -eps))/(2*eps) for i in range(x.numel())]
+    return torch.tensor(g, dtype=x.dtype).view(x.shape)
 
 # %% ../nbs/05_backprop.ipynb #a618afc4
 def upstream(
@@ -183,10 +184,9 @@ def lin_grad(
     w.g = inp.t()@dout
     b.g = dout.sum(0)
 
-# %% ../nbs/05_backprop.ipynb #44486e38
+# %% ../nbs/05_backprop.ipynb #e3347334
 def forward_and_backward(
-    x:Tensor, # (i,k)
-    y:Tensor, # (i,)
+    x:Tensor, y:Tensor, # (i,k), (i,)
     w1:Tensor, b1:Tensor, # (k,h), (h,)
     w2:Tensor, b2:Tensor # (h,1), (1,)
 )->Tensor: # (), the loss
@@ -200,42 +200,43 @@ def forward_and_backward(
     lin_grad(x, l1, w1, b1)
     return mse(out, y)
 
-# %% ../nbs/05_backprop.ipynb #911d1436
+# %% ../nbs/05_backprop.ipynb #043fe58a
 def _agree(name, g, want, rtol, atol):
+    "An AssertionError that says where the gradient `g` of `name` first differs from `want`"
+    if g is None: raise AssertionError(f'{name} has no gradient')
+    try: check_grad(g, want, f'the gradient of {name}')
+    except (TypeError,ValueError) as e: raise AssertionError(str(e)) from None
     bad = ~torch.isclose(g.detach().double(), want, rtol, atol)
     if not bad.any(): return
     i = tuple(bad.nonzero()[0].tolist())
     at = f' at index {i[0] if len(i)==1 else i}' if i else ''
-    raise AssertionError(f'the gradient of {name}{at} is {g[i].item():.6g}, central differences give {want[i].item():.6g} '
-                         f'({int(bad.sum())} of {bad.numel()} differ)')
+    raise AssertionError(f'the gradient of {name}{at} is {g[i].item():.6g}, central differences give '
+                         f'{want[i].item():.6g} ({int(bad.sum())} of {bad.numel()} differ)')
 
-# %% ../nbs/05_backprop.ipynb #985c2921
+# %% ../nbs/05_backprop.ipynb #2651a73c
 def gradcheck(
     f, # function of the tensors in `inputs`, in their order
     inputs:dict, # name -> tensor, float64
-    grads:dict=None, # name -> gradient to check; the tensors' own `.g` if None
-    dout:Tensor=None, # the gradient that comes back to the result, unless it is one number
-    eps:float=1e-5, rtol:float=1e-5, atol:float=1e-7
+    grads:dict=None, # name -> gradient to check; the `.g` of the tensors if None
+    dout:Tensor=None, # the gradient that comes back to the result, unless that is one number
+    eps:float=1e-5, rtol:float=1e-5, atol:float=1e-7 # half the step; allowed difference
 )->bool: # True
     "Hold gradients against central differences; the error names the tensor, the index and both values"
     for name,t in inputs.items():
+        _check_float64(t, name)
         g = getattr(t, 'g', None) if grads is None else grads.get(name)
-        if g is None: raise AssertionError(f'{name} has no gradient')
-        try: check_grad(g, t, f'the gradient of {name}')
-        except (TypeError,ValueError) as e: raise AssertionError(str(e)) from None
         want = numgrad(lambda v: f(*(inputs | {name:v}).values()), t, eps, dout)
         _agree(name, g, want, rtol, atol)
     return True
 
-# %% ../nbs/05_backprop.ipynb #f59ab1b2
+# %% ../nbs/05_backprop.ipynb #c4912476
 def kept(
     layer, # an object
     *names:str # attributes that its last call left
 )->list: # their values
     "What `layer` kept for the way back"
-    if not all(n in vars(layer) for n in names):
-        raise RuntimeError(f'{type(layer).__name__}: call it before backward(); each call serves one backward()')
-    return [vars(layer)[n] for n in names]
+    if all(n in vars(layer) for n in names): return [vars(layer)[n] for n in names]
+    raise RuntimeError(f'{type(layer).__name__}: call it before backward(); each call serves one backward()')
 
 # %% ../nbs/05_backprop.ipynb #a332e31d
 class Relu:
@@ -285,7 +286,7 @@ class Model:
         self.loss.backward()
         for l in reversed(self.layers): l.backward()
 
-# %% ../nbs/05_backprop.ipynb #6610eedb
+# %% ../nbs/05_backprop.ipynb #b31aab29
 def add_grad(
     t:Tensor, # any tensor
     g:Tensor # the same shape: what comes back to it on one of its ways
@@ -295,14 +296,13 @@ def add_grad(
     old = getattr(t, 'g', None)
     t.g = g if old is None else old+g
 
-# %% ../nbs/05_backprop.ipynb #7f821afd
 def zero_grad(
     *ts:Tensor # any tensors
 ):
     "Forget the gradients in `.g`"
     for t in ts: t.g = None
 
-# %% ../nbs/05_backprop.ipynb #577f14ae
+# %% ../nbs/05_backprop.ipynb #60defdc3
 def _start(out, dout):
     "The gradient with which the way back from `out` starts"
     if dout is None and out.ndim==0 and getattr(out, 'g', None) is None: dout = torch.ones_like(out)
@@ -312,11 +312,12 @@ def _start(out, dout):
 
 def _own(layer, out, args):
     "`out` as a tensor of its own, for a `.g` of its own"
+    name,made = type(layer).__name__,type(out).__name__
     if not isinstance(out, Tensor):
-        raise TypeError(f'{type(layer).__name__}.forward gives a {type(out).__name__}, not a tensor: is return missing?')
+        raise TypeError(f'{name}.forward gives a {made}, not a tensor: is return missing?')
     return out.view_as(out) if any(out is a for a in args) else out
 
-# %% ../nbs/05_backprop.ipynb #5f8ce054
+# %% ../nbs/05_backprop.ipynb #78124084
 class Layer:
     "A function with a way back: a subclass writes `forward(*args)` and `bwd(dout, *args)`"
     def __call__(self, *args)->Tensor:
@@ -329,14 +330,9 @@ class Layer:
         dout = _start(out, dout)
         del self.args, self.out
         self.bwd(dout, *args)
-    def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} must define forward(self, *args)')
-    def bwd(self, dout, *args): raise NotImplementedError(f'{type(self).__name__} must define bwd(self, dout, *args)')
-
-# %% ../nbs/05_backprop.ipynb #ed934142
-class ReluLayer(Layer):
-    "ReLU"
-    def forward(self, inp): return relu(inp)
-    def bwd(self, dout, inp): add_grad(inp, dout*(inp>0))
+    def forward(self, *args): self._missing('forward(self, *args)')
+    def bwd(self, dout, *args): self._missing('bwd(self, dout, *args)')
+    def _missing(self, what): raise NotImplementedError(f'{type(self).__name__} must define {what}')
 
 # %% ../nbs/05_backprop.ipynb #af106339
 class LinLayer(Layer):
@@ -351,7 +347,12 @@ class LinLayer(Layer):
         add_grad(self.w, inp.t()@dout)
         add_grad(self.b, dout.sum(0))
 
-# %% ../nbs/05_backprop.ipynb #5e1613ec
+# %% ../nbs/05_backprop.ipynb #e0884a50
+class ReluLayer(Layer):
+    "ReLU"
+    def forward(self, inp): return relu(inp)
+    def bwd(self, dout, inp): add_grad(inp, dout*(inp>0))
+
 class MseLayer(Layer):
     "The mean squared error"
     def forward(self, out, targ): return mse(out, targ)

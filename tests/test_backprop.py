@@ -177,7 +177,7 @@ def test_gradcheck_names_what_differs():
 
 def test_the_squeeze():
     out,y = d(200, 1),d(200)
-    for bad in (y[:,None],y[:1],y[None],d(1),d(())):
+    for bad in (y[:,None],y[:1],y[None],d(1),d()):
         with raises(ValueError, 'targ is'): mse(out, bad)
     for bad in (y,out[None],d(200, 2),d(1, 200)):
         with raises(ValueError, 'out is'): mse(bad, y)
@@ -232,7 +232,7 @@ def test_unimplemented():
     with raises(TypeError, 'NoReturn.forward gives a NoneType'): NoReturn()(d(2))
 
 def test_graph():
-    x = with_g(d(()), d(()))
+    x = with_g(d(), d())
     fig = show_graph('s = ×(x,x)', 'y = +(s,x)', x=x, s=x*x)
     texts = [t.get_text() for t in fig.axes[0].texts]
     assert {'x','s','y','×','+',bp._size(x),f'.g {bp._size(x.g)}'} <= set(texts)

@@ -17,15 +17,19 @@ from ..init import lin, relu
 book = Book('05_backprop')
 progress = book.progress
 
-# %% ../../nbs/exercises/05_backprop.ipynb #23b0c980
+# %% ../../nbs/exercises/05_backprop.ipynb #fd2f186b
 def _d(*s): return torch.randn(*s, dtype=torch.float64)
-def _g(t): return getattr(t, 'g', 'no .g')
 def _float(*vs): return torch.tensor(vs, dtype=torch.float64)
+def _gs(**ts): return {f'{n}.g':getattr(t, 'g', None) for n,t in ts.items()}
 def _with(t, g):
     "A copy of `t` that has the gradient `g`"
     t = t.clone()
     t.g = g
     return t
+def _called(name, f):
+    "`f` with a name that a verdict can show"
+    f.__name__ = name
+    return f
 
 # %% ../../nbs/exercises/05_backprop.ipynb #5a85dff8
 @book.exercise(inputs=lambda: [(torch.tensor([[3.2],[6.9],[-1.4],[11.],[.4]]),), (torch.tensor([[4.8]]),), (torch.zeros(0, 1),),
@@ -58,11 +62,9 @@ def _read_no_bounds(out): return out.squeeze(-1).round().long()
 @read.mistake('the digits are still floats: make integers of them')
 def _read_float(out): return out.squeeze(-1).round().clamp(0, 9)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #b737852b
-def _square(v): return v*v
-def _twice(v): return 2*v
-def _three(v): return 3*v-1
-def _always_three(v): return 3.
+# %% ../../nbs/exercises/05_backprop.ipynb #638b47e3
+_square,_twice = _called('v*v', lambda v: v*v),_called('2*v', lambda v: 2*v)
+_three,_always_three = _called('3*v-1', lambda v: 3*v-1),_called('3', lambda v: 3.)
 def _chain_inputs():
     r = float(torch.rand(()))
     return [(_twice, _three, _always_three, _square, _twice, 2.), (cos, _square, _twice, _three, _always_three, -.5),
@@ -98,12 +100,13 @@ def _chain_two(df, g, dg, h, dh, x): return df(g(h(x)))*dg(h(x))
 @chain.mistake('the factors are added: they are multiplied')
 def _chain_sum(df, g, dg, h, dh, x): return df(g(h(x)))+dg(h(x))+dh(x)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #4b8b3094
-def _sin_sum(x): return (x.sin()*torch.arange(1., len(x)+1, dtype=x.dtype)).sum()
-def _cube_sum(x): return (x**3).sum()
-def _norm(x): return x.pow(2).sum().sqrt()
+# %% ../../nbs/exercises/05_backprop.ipynb #71db598a
+_cubes = _called('(x**3).sum()', lambda x: (x**3).sum())
+_sines = _called('(x.sin()*x.exp()).sum()', lambda x: (x.sin()*x.exp()).sum())
+_norm = _called('x.norm()', lambda x: x.norm())
 
-@book.exercise(inputs=lambda: [(_cube_sum, _float(1,-2,.5), .1), (_cube_sum, _float(), .01), (_sin_sum, _d(4), 1e-4), (_norm, _d(1)+3, 1e-4), (_norm, _d(6), .2)],
+@book.exercise(inputs=lambda: [(_cubes, _float(1,-2,.5), .1), (_cubes, _float(), .01), (_sines, _d(4), 1e-4), (_norm, _d(1)+3, 1e-4),
+                               (_norm, _d(6), .2)],
     hints=['Move one entry at a time, and leave the others where they are.',
            'Work on copies: `up = x.clone()`, then `up[k] += eps`.',
            'The two points are `2*eps` apart.'],
@@ -118,10 +121,12 @@ def central(f, x, eps): # function, (k,) float64, number -> (k,)
         g[k] = (f(up)-f(down))/(2*eps)
     return g
 
-# %% ../../nbs/exercises/05_backprop.ipynb #0a96347e
+# %% ../../nbs/exercises/05_backprop.ipynb #0341ff3b
 @central.mistake('it looks to one side only, from `x` to `x+eps`: central differences go to both sides')
 def _central_one_side(f, x, eps):
-    return torch.stack([(f(x+eps*e)-f(x))/eps for e in torch.eye(len(x), dtype=x.dtype)]) if len(x) else torch.zeros_like(x)
+    g = torch.zeros_like(x)
+    for k,e in enumerate(torch.eye(len(x), dtype=x.dtype)): g[k] = (f(x+eps*e)-f(x))/eps
+    return g
 
 # %% ../../nbs/exercises/05_backprop.ipynb #d69c2f39
 @central.mistake('the two points are `2*eps` apart, but it divides by `eps`')
@@ -142,12 +147,20 @@ def _central_in_place(f, x, eps):
         g[k] = (up-f(x))/(2*eps)
     return g
 
-# %% ../../nbs/exercises/05_backprop.ipynb #9ce50298
+# %% ../../nbs/exercises/05_backprop.ipynb #a93fc90e
+@central.mistake('`d/2*eps` divides by 2 and then *multiplies* by `eps`: write `d/(2*eps)`')
+def _central_brackets(f, x, eps): return central.fn(f, x, eps)*eps**2
+
+# %% ../../nbs/exercises/05_backprop.ipynb #26790837
+@central.mistake('the two points are one: `up = x` makes no copy, it is another name for the same tensor')
+def _central_no_copy(f, x, eps): return torch.zeros_like(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #5d9497cf
 def _see_out(f, out, targ, c):
     f(out, targ, c)
-    return {'out.g':_g(out)}
+    return _gs(out=out)
 
-@book.exercise(inputs=lambda: [(_float(3,-1,2)[:,None], _float(1,1,-4), _float(1,.5,-2)), (_float(2)[:,None], _float(5), _float(3)),
+@book.exercise(inputs=lambda: [(_float([3],[-1],[2]), _float(1,1,-4), _float(1,.5,-2)), (_float([2]), _float(5), _float(3)),
                                (_d(6, 1), _d(6), _d(6).abs()), (torch.randn(4, 1), torch.randn(4), torch.rand(4))],
     hints=['Take one term of the sum, $c_i(o_i-t_i)^2$, and its derivative by $o_i$.',
            'Do not forget the $1/n$ of the mean.',
@@ -181,20 +194,25 @@ def _weighted_mse_grad_broadcast(out, targ, c): out.g = 2/len(targ)*c*(out-targ)
 @weighted_mse_grad.mistake('the sign is turned: it is output minus target')
 def _weighted_mse_grad_sign(out, targ, c): out.g = (2/len(targ)*c*(targ-out.squeeze(-1))).unsqueeze(-1)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #463bfa19
-def _leaky(inp, g, slope):
-    out = torch.where(inp>0, inp, slope*inp)
-    return inp, _with(out, g), slope
-def _see_inp(f, inp, out, slope):
-    f(inp, out, slope)
-    return {'inp.g':_g(inp)}
+# %% ../../nbs/exercises/05_backprop.ipynb #ee13e378
+@weighted_mse_grad.mistake('it divides by the sum of the weights: the loss is a plain mean, divided by n')
+def _weighted_mse_grad_weights(out, targ, c): out.g = (2/c.sum()*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
 
-@book.exercise(inputs=lambda: [_leaky(_float(1,-2,3,-.5), _float(10,20,-30,40), .1), _leaky(_float(-1.5), _float(2), 2.),
-                               _leaky(_d(2, 3), _d(2, 3), -.5), _leaky(_d(4, 2, 3), _d(4, 2, 3), .01)],
+# %% ../../nbs/exercises/05_backprop.ipynb #75b883c0
+@weighted_mse_grad.mistake('nothing is written into `out.g`: assign to it, `out.g = ...`, and do not return the gradient')
+def _weighted_mse_grad_returns(out, targ, c): return 2*c*(out.squeeze(-1)-targ)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #9be9e355
+def _see_leaky(f, inp, dout, slope):
+    f(inp, _with(torch.where(inp>0, inp, slope*inp), dout), slope)
+    return _gs(inp=inp)
+
+@book.exercise(inputs=lambda: [(_float(1,-2,3,-.5), _float(10,20,-30,40), .25), (_float(-1.5), _float(2), 2.),
+                               (_d(2, 3), _d(2, 3), -.5), (_d(4, 2, 3), _d(4, 2, 3), .125)],
     hints=['Two kinds of places: where `inp` is positive, and where it is not. What is the derivative in each?',
            'Multiply that by what comes back, `out.g`.',
            '`torch.where(inp>0, 1., slope)` picks one of two numbers in each place.'],
-    difficulty=1, minutes=5, observe=_see_inp)
+    difficulty=1, minutes=5, observe=_see_leaky)
 def leaky_grad(inp, out, slope): # any shape, same shape with out.g, number; writes inp.g
     "The gradient of a leaky ReLU"
     inp.g = torch.where(inp>0, out.g, slope*out.g)
@@ -219,14 +237,17 @@ def _leaky_grad_out(inp, out, slope): inp.g = torch.where(out>0, out.g, slope*ou
 @leaky_grad.mistake('the gradient is multiplied by the input as well: the derivative of `slope*inp` is `slope`')
 def _leaky_grad_times(inp, out, slope): inp.g = out.g*out
 
-# %% ../../nbs/exercises/05_backprop.ipynb #a35f236b
-def _sigmoid(inp, g): return inp, _with(inp.sigmoid(), g)
-def _see_sigmoid(f, inp, out):
-    f(inp, out)
-    return {'inp.g':_g(inp)}
+# %% ../../nbs/exercises/05_backprop.ipynb #e185ae7d
+@leaky_grad.mistake('nothing is written into `inp.g`: assign to it, `inp.g = ...`, and do not return the gradient')
+def _leaky_grad_returns(inp, out, slope): return out.g
 
-@book.exercise(inputs=lambda: [_sigmoid(_float(0,-2,3), _float(1,10,-4)), _sigmoid(_d(2, 3), _d(2, 3)), _sigmoid(_d(1), _d(1)),
-                               _sigmoid(torch.randn(3, 4), torch.randn(3, 4))],
+# %% ../../nbs/exercises/05_backprop.ipynb #f3a0601f
+def _see_sigmoid(f, inp, dout):
+    f(inp, _with(inp.sigmoid(), dout))
+    return _gs(inp=inp)
+
+@book.exercise(inputs=lambda: [(_float(0,-2,3), _float(1,10,-4)), (_d(2, 3), _d(2, 3)), (_d(1), _d(1)),
+                               (torch.randn(3, 4), torch.randn(3, 4))],
     hints=['The derivative is written in terms of $s(v)$. Where does $s(v)$ stand already?',
            '`out` is the sigmoid of `inp`. So the derivative is `out*(1-out)`.',
            'Times what comes back: `out.g`.'],
@@ -251,15 +272,23 @@ def _sigmoid_grad_twice(inp, out): inp.g = out.g*out.sigmoid()*(1-out.sigmoid())
 @sigmoid_grad.mistake('the factor `1-out` is missing')
 def _sigmoid_grad_half(inp, out): inp.g = out.g*out
 
-# %% ../../nbs/exercises/05_backprop.ipynb #c8f8bfcd
-def _rows(inp, w, b, g): return inp, _with(inp@w.t()+b, g), w, b
-def _see_rows(f, inp, out, w, b):
-    f(inp, out, w, b)
-    return {'inp.g':_g(inp), 'w.g':_g(w), 'b.g':_g(b)}
+# %% ../../nbs/exercises/05_backprop.ipynb #4d9cad48
+@sigmoid_grad.mistake('the sign is turned: the factor is `1-out`')
+def _sigmoid_grad_sign(inp, out): inp.g = out.g*out*(out-1)
 
-@book.exercise(inputs=lambda: [_rows(_float(1,-2,3,0,1,-1).view(2, 3), _float(1,2,0,-1,1,3,2,0,-2,1,1,1).view(4, 3), _float(1,2,3,4), _float(1,-1,2,0,3,1,-2,5).view(2, 4)),
-                               _rows(_d(1, 2), _d(3, 2), _d(3), _d(1, 3)), _rows(_d(5, 3), _d(1, 3), _d(1), _d(5, 1)),
-                               _rows(torch.randn(4, 6), torch.randn(3, 6), torch.randn(3), torch.randn(4, 3))],
+# %% ../../nbs/exercises/05_backprop.ipynb #64ed1923
+@sigmoid_grad.mistake('nothing is written into `inp.g`: assign to it, `inp.g = ...`, and do not return the gradient')
+def _sigmoid_grad_returns(inp, out): return out.g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #b48de5d5
+def _see_rows(f, inp, w, b, dout):
+    f(inp, _with(inp@w.t()+b, dout), w, b)
+    return _gs(inp=inp, w=w, b=b)
+
+@book.exercise(inputs=lambda: [(_float([1,-2,3],[0,1,-1]), _float([1,2,0],[-1,1,3],[2,0,-2],[1,1,1]), _float(1,2,3,4),
+                                _float([1,-1,2,0],[3,1,-2,5])), (_d(1, 2), _d(3, 2), _d(3), _d(1, 3)),
+                               (_d(5, 3), _d(1, 3), _d(1), _d(5, 1)),
+                               (torch.randn(4, 6), torch.randn(3, 6), torch.randn(3), torch.randn(4, 3))],
     hints=['Write the shapes down: `inp` is (i,k), `out.g` is (i,j), `w` is (j,k). A gradient has the shape of its tensor.',
            'For `inp.g` sum over j, for `w.g` and `b.g` sum over i.',
            'Only one product of `out.g` and `w` has the shape (i,k), without any transpose. For `w.g`, (j,k), turn `out.g` over.'],
@@ -274,8 +303,8 @@ def lin_rows_grad(inp, out, w, b): # (i,k), (i,j) with out.g, (j,k), (j,); write
 @lin_rows_grad.mistake('a transpose is missing or too many: the gradient of `w` comes out as (k,j), but `w` is (j,k)')
 def _lin_rows_grad_w(inp, out, w, b): inp.g,w.g,b.g = out.g@w,inp.t()@out.g,out.g.sum(0)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #a22003e8
-@lin_rows_grad.mistake('these are the formulas for weights of shape (k,j): here the weights are (j,k), so the transposes are different')
+# %% ../../nbs/exercises/05_backprop.ipynb #0868b0c8
+@lin_rows_grad.mistake('the factors of a product do not fit: weights (j,k) need other transposes than weights (k,j). Write the shapes down')
 def _lin_rows_grad_columns(inp, out, w, b): inp.g,w.g,b.g = out.g@w.t(),inp.t()@out.g,out.g.sum(0)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #39da812f
@@ -294,11 +323,27 @@ def _lin_rows_grad_mean(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,o
 @lin_rows_grad.mistake('the gradient of `b` keeps the axis of the batch: `b` is `(j,)`, not `(1,j)`')
 def _lin_rows_grad_keepdim(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum(0, keepdim=True)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #8aba05c7
+# %% ../../nbs/exercises/05_backprop.ipynb #69a8fa9b
+@lin_rows_grad.mistake('`w.g` and `b.g` are divided by the size of the batch: the division by n is in the loss already')
+def _lin_rows_grad_n(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp/len(inp),out.g.mean(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1e2f1f76
+@lin_rows_grad.mistake('the output itself is used: what comes back is its gradient, `out.g`')
+def _lin_rows_grad_out(inp, out, w, b): inp.g,w.g,b.g = out@w,out.t()@inp,out.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1397d2af
+@lin_rows_grad.mistake('`b.g` is not written: the bias has a gradient too')
+def _lin_rows_grad_no_b(inp, out, w, b): inp.g,w.g = out.g@w,out.g.t()@inp
+
+# %% ../../nbs/exercises/05_backprop.ipynb #6878e7d3
+@lin_rows_grad.mistake('nothing is written into `.g`: assign to `inp.g`, `w.g` and `b.g`, and return nothing')
+def _lin_rows_grad_returns(inp, out, w, b): return out.g@w
+
+# %% ../../nbs/exercises/05_backprop.ipynb #233299b3
 def _deep(n, *sizes): return _d(n, sizes[0]), _d(n), [(_d(i, o),_d(o)) for i,o in zip(sizes, sizes[1:])]
 def _see_deep(f, x, y, layers):
     f(x, y, layers)
-    return {'x.g':_g(x)} | {f'{n}{k}.g':_g(t) for k,l in enumerate(layers) for n,t in zip('wb', l)}
+    return _gs(x=x, **{f'{n}{k}':t for k,l in enumerate(layers) for n,t in zip('wb', l)})
 
 @book.exercise(inputs=lambda: [_deep(3, 4, 1), _deep(5, 4, 3, 1), _deep(1, 2, 3, 1), _deep(6, 3, 4, 5, 2, 1)],
     hints=['On the way forward keep, for each layer, what went in and what came out. A list is enough.',
@@ -361,21 +406,19 @@ def _deep_step_order(x, y, layers):
     mse_grad(way[-1][1], y)
     for inp,out,w,b in way: lin_grad(inp, out, w, b)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #0fd8bd62
-def _mul(a, b, g, ga=None, gb=None):
-    a,b = a.clone(),a if b is a else b.clone()
-    if ga is not None: a.g = ga
-    if gb is not None: b.g = gb
-    return a, b, _with(a*b, g)
-def _same_twice(a, g):
-    a = a.clone()
-    return a, a, _with(a*a, g)
-def _see_mul(f, a, b, out):
+# %% ../../nbs/exercises/05_backprop.ipynb #28959bf9
+def _see_mul(f, a, b, dout, old):
+    "`old` is what stands in `a.g` and `b.g` before, if anything"
+    if old is not None: a.g,b.g = old
+    out = _with(a*b, dout)
     f(a, b, out)
-    return {'a.g':_g(a), 'b.g':_g(b), 'out.g':_g(out)}
+    return _gs(a=a, b=b, out=out)
+def _same_twice(a, dout): return a, a, dout, None
 
-@book.exercise(inputs=lambda: [_mul(_float(2,-3), _float(5,7), _float(1,10)), _mul(_float(2,-3), _float(5,7), _float(1,10), _float(100,100), _float(-50,0)),
-                               _same_twice(_float(3,-4,.5), _float(1,2,-3)), _mul(_d(2, 3), _d(2, 3), _d(2, 3), _d(2, 3)), _same_twice(_d(4, 2), _d(4, 2))],
+@book.exercise(inputs=lambda: [(_float(2,-3), _float(5,7), _float(1,10), None),
+                               (_float(2,-3), _float(5,7), _float(1,10), (_float(100,100),_float(-50,0))),
+                               _same_twice(_float(3,-4,.5), _float(1,2,-3)), (_d(2, 3), _d(2, 3), _d(2, 3), (_d(2, 3),_d(2, 3))),
+                               _same_twice(_d(4, 2), _d(4, 2))],
     hints=['Each factor gets what comes back times the *other* factor.',
            'If there is an `.g` already, add to it. `add_grad` of the lesson does so.',
            'For `mul_grad(a, a, out)`, the second addition must find what the first one left: add one after the other.'],
@@ -403,19 +446,25 @@ def _mul_grad_at_once(a, b, out):
 @mul_grad.mistake('what comes back, `out.g`, is not used: multiply by it')
 def _mul_grad_no_dout(a, b, out): add_grad(a, b.clone()); add_grad(b, a.clone())
 
-# %% ../../nbs/exercises/05_backprop.ipynb #e37d5267
+# %% ../../nbs/exercises/05_backprop.ipynb #83d16606
+@mul_grad.mistake('it adds to a `.g` that is not there yet: then the gradient itself is the first one')
+def _mul_grad_no_start(a, b, out):
+    a.g = a.g + out.g*b
+    b.g = b.g + out.g*a
+
+# %% ../../nbs/exercises/05_backprop.ipynb #37ec9b5c
 def _see_scale(cls, s, inp, dout):
     "Two calls and two ways back of one layer, so that gradients have to add up"
     layer = cls(s)
     out = layer(inp)
     layer.backward(dout)
-    first = {'output':out, 'inp.g':_g(inp), 's.g':_g(s)}
+    first = {'output':out} | _gs(inp=inp, s=s, dout=dout)
     layer(inp)
-    layer.backward(dout*2)
-    return first | {'inp.g after a second step':_g(inp), 's.g after a second step':_g(s)}
+    layer.backward(2*dout)
+    return first | {f'{n} after a second step':g for n,g in _gs(inp=inp, s=s).items()}
 
-@book.exercise(inputs=lambda: [(_float(2,-1,.5), _float(1,2,3,4,5,-6).view(2, 3), _float(1,0,-1,10,20,30).view(2, 3)),
-                               (_float(3), _float(-2)[None], _float(5)[None]), (_d(2), _d(5, 2), _d(5, 2)), (_d(4), _d(1, 4), _d(1, 4))],
+@book.exercise(inputs=lambda: [(_float(2,-1,.5), _float([1,2,3],[4,5,-6]), _float([1,0,-1],[10,20,30])),
+                               (_float(3), _float([-2]), _float([5])), (_d(2), _d(5, 2), _d(5, 2)), (_d(4), _d(1, 4), _d(1, 4))],
     hints=['`__init__(self, s)` keeps `s`. `forward(self, inp)` returns the output. `bwd(self, dout, inp)` adds gradients, with `add_grad`.',
            'Each input is multiplied by its `s`, so its gradient is `dout*s`. What is the gradient of `s`, by the same rule?',
            '`s` was stretched over all rows, so its gradient is a sum over the rows: `(dout*inp).sum(0)`.'],
@@ -463,3 +512,8 @@ class _ScaleNoDout(Scale.fn):
     def bwd(self, dout, inp):
         add_grad(inp, self.s.expand_as(inp).clone())
         add_grad(self.s, inp.sum(0))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #62d2346c
+@Scale.mistake('`inp` and `dout` are in the wrong order: it is `bwd(self, dout, inp)`')
+class _ScaleOrder(Scale.fn):
+    def bwd(self, inp, dout): super().bwd(dout, inp)
