@@ -137,13 +137,24 @@ def neutral(text):
         for p in {o, o.replace(home, '~', 1) if o.startswith(home+os.sep) else o}: text = text.replace(p+os.sep, '')
     return text.replace(home, '~') if len(home) > 1 else text
 
+def smaller(svg):
+    "The same picture in about half as many characters: Matplotlib's notes, names of groups and surplus decimals go"
+    svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->', '', svg, flags=re.S)
+    svg = re.sub(r"font-family: 'DejaVu Sans',[^;\"]*", "font-family: 'DejaVu Sans', sans-serif", svg)
+    svg = re.sub(r' transform="rotate\(-0 [^"]*\)"', '', svg)
+    svg = re.sub(r'(?<=[\s"(,])-?\d+\.\d{3,}', lambda m: f'{float(m[0]):.2f}'.rstrip('0').rstrip('.'), svg)
+    svg = re.sub(r'<g id="(?:text|patch|line2d|xtick|ytick|matplotlib\.axis|axes|figure|LineCollection)_\d+">', '<g>', svg)
+    return re.sub(r'\s*\n\s*', ' ', svg).replace('> <', '><').strip()
+
 def tidy(nb):
     "Remove widget state, widget views and this machine's paths from notebook `nb`, then what nbdev_clean removes"
     nb['metadata'].pop('widgets', None)
     for c in nb['cells']:
         for o in c.get('outputs', []):
             if o.get('data', {}).pop('application/vnd.jupyter.widget-view+json', None): o['data'].pop('text/plain', None)
-            for d,k in texts(o): d[k] = neutral(d[k]) if isinstance(d[k], str) else [neutral(t) for t in d[k]]
+            for d,k in texts(o):
+                text = ''.join(d[k])
+                d[k] = smaller(text) if k == 'image/svg+xml' else neutral(text)
         if 'outputs' in c: c['outputs'] = [o for o in c['outputs'] if o.get('data', True)]
     return clean(nb)
 
