@@ -72,13 +72,17 @@ def _scale_for_divided(n, layers, std): return std/layers/n**.5
 @scale_for.mistake('the root of n is missing: a sum of n terms has √n times the std of one')
 def _scale_for_no_root(n, layers, std): return std**(1/layers)/n
 
+# %% ../../nbs/exercises/04_init.ipynb #b27b2bbf
+@scale_for.mistake('√n stands under the root too: each layer has n inputs, so divide by √n after it')
+def _scale_for_all(n, layers, std): return (std/n**.5)**(1/layers)
+
 # %% ../../nbs/exercises/04_init.ipynb #7169019b
 @scale_for.mistake('the number of inputs is not used: one layer multiplies the std by `scale*√n`')
 def _scale_for_no_n(n, layers, std): return std**(1/layers)
 
-# %% ../../nbs/exercises/04_init.ipynb #ddf11497
+# %% ../../nbs/exercises/04_init.ipynb #b1700d49
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[0,4,1]]), torch.tensor([[1.,0],[2,-1],[0,3]])),
-                               (torch.tensor([[-3.]]), torch.tensor([[2.]])),
+                               (torch.tensor([[-3.,1]]), torch.tensor([[2.,0,1],[5,-1,0]])),
                                (10*torch.randn(6, 2), torch.randn(2, 5)-1),
                                (torch.randn(5, 4).double()+2, torch.randn(4, 3).double())],
     hints=['If the weights get the factor f, the outputs get it too, and their second moment gets $f^2$.',
@@ -89,9 +93,9 @@ def rescale(x, w): # (i,k), (k,j) -> new weights (k,j)
     "Weights so scaled that `x@w` has the second moment of `x`"
     return w*((x**2).mean()/((x@w)**2).mean()).sqrt()
 
-# %% ../../nbs/exercises/04_init.ipynb #124b91bf
+# %% ../../nbs/exercises/04_init.ipynb #c05b553a
 @rescale.mistake('the stds are made equal, and they take the mean away first: use the mean of the squares')
-def _rescale_std(x, w): return w*x.std(correction=0)/(x@w).std(correction=0)
+def _rescale_std(x, w): return w*x.std()/(x@w).std()
 
 # %% ../../nbs/exercises/04_init.ipynb #e7b1c2c6
 @rescale.mistake('the factor is not under a root: it is squared when the outputs are')
@@ -109,8 +113,8 @@ def _rescale_one(x, w): return w/((x@w)**2).mean().sqrt()
 @rescale.mistake('the outputs are rescaled: give back the weights')
 def _rescale_outputs(x, w): return (x@w)*((x**2).mean()/((x@w)**2).mean()).sqrt()
 
-# %% ../../nbs/exercises/04_init.ipynb #855dae3f
-@book.exercise(inputs=lambda: [([784,50,10],.1), ([100,50],.1), ([7,7,7],.3), ([5],2.),
+# %% ../../nbs/exercises/04_init.ipynb #2b9b7db3
+@book.exercise(inputs=lambda: [([784,50,10],.1), ([100,50],.1), ([7,7,7],.3), ([5,1],2.),
                                (torch.randint(1, 99, (5,)).tolist(),.2)],
     hints=['Forwards, a layer of n_in inputs multiplies the std by `scale*√n_in`.',
            'Backwards, each number is a sum over n_out terms.',
@@ -163,6 +167,10 @@ def _to_uniform_bound(u, std): return (2*u-1)*std
 @to_uniform.mistake('the range has half the right width: it goes from `-c` to `c`, so it is `2*c` wide')
 def _to_uniform_half(u, std): return (u-.5)*3**.5*std
 
+# %% ../../nbs/exercises/04_init.ipynb #e631d8f0
+@to_uniform.mistake('the numbers are centred, but their std is not 1 yet: it is that of uniform numbers')
+def _to_uniform_plain(u, std): return (u-.5)*std
+
 # %% ../../nbs/exercises/04_init.ipynb #2d11f1e9
 @to_uniform.mistake('the numbers are standardised by their own mean and std: use what is known of them')
 def _to_uniform_sample(u, std): return (u-u.mean())/u.std()*std
@@ -202,14 +210,14 @@ def _fans_one_window(shape):
 @fans.mistake('a shape with fewer than two axes gets through, or raises another error: raise a `ValueError`')
 def _fans_no_error(shape): return shape[1]*prod(shape[2:]), shape[0]*prod(shape[2:])
 
-# %% ../../nbs/exercises/04_init.ipynb #90b685ba
+# %% ../../nbs/exercises/04_init.ipynb #1c06b7cd
 def _identity(z): return z
 def _shifted(z): return z+2
 def _leaky(z): return torch.where(z>0, z, -.3*z-1)
 
 @book.exercise(inputs=lambda: [(_identity, torch.tensor([1.,-1,2])), (relu, torch.tensor([1.,-1,2,-.5])),
                                (torch.tanh, torch.randn(1000)), (_shifted, torch.randn(50).double()),
-                               (_leaky, torch.randn(200)), (torch.abs, torch.randn(1))],
+                               (_leaky, torch.randn(200)), (torch.abs, torch.randn(2))],
     hints=['What matters for the next layer is the mean of the squares of what comes out of `act`.',
            'The weights multiply that by the square of their factor. Together they must give 1.',
            'The factor is 1 over the root of the mean of the squares. Give a Python number: `.item()`.'],
@@ -218,9 +226,9 @@ def gain_of(act, z): # a function of a tensor, (n,) -> a number
     "1 over the root of the second moment of `act(z)`"
     return ((act(z)**2).mean()**-.5).item()
 
-# %% ../../nbs/exercises/04_init.ipynb #a2c9582d
+# %% ../../nbs/exercises/04_init.ipynb #0e641bf5
 @gain_of.mistake('the std is used, and it takes the mean away first: use the mean of the squares')
-def _gain_of_std(act, z): return (1/act(z).std(correction=0)).item()
+def _gain_of_std(act, z): return (1/act(z).std()).item()
 
 # %% ../../nbs/exercises/04_init.ipynb #2de7e8ff
 @gain_of.mistake('the root is missing')
