@@ -8,6 +8,8 @@ import ast, json, re
 from pathlib import Path
 from docutils import nodes
 from nbformat.v4 import new_markdown_cell as md
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
 from sphinx import addnodes
 
 # --- reading notebooks (reference.py uses these too)
@@ -64,9 +66,15 @@ def output(o):
     return o
 
 def md_cell(c):
-    "A title's quote block is its promise: set it as a subtitle"
+    "A title's quote block is its promise: set it as a subtitle. A code block without a language is plain text"
+    lines, inside = source(c).split('\n'), False
+    for i,l in enumerate(lines):
+        if l.startswith('```'):
+            if l.strip()=='```' and not inside: lines[i] = '```text'
+            inside = not inside
+    c['source'] = '\n'.join(lines)
     promise = lambda m: m[1] + '{.subtitle}\n' + re.sub(r'^> ?', '', m[2], flags=re.M)
-    c['source'] = re.sub(r'\A(# .+\n+)((?:> (?!\[!).*\n?)+)', promise, source(c))
+    c['source'] = re.sub(r'\A(# .+\n+)((?:> (?!\[!).*\n?)+)', promise, c['source'])
     return c
 
 def fold(summary, *cs):
@@ -159,7 +167,7 @@ def read(app, docname, text):
         cs = with_hints(cs, name, nbs/f'exercises/{name}.ipynb')
         app.env.note_dependency(nbs/f'exercises/{name}.ipynb')
     nb['cells'] = list(cs)
-    nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'ipython3'}}    # magics are not Python
+    nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'course'}}
     text[0] = json.dumps(nb)
 
 def badges(app, doctree):
@@ -172,7 +180,14 @@ def badges(app, doctree):
             p += [nodes.Text(' · '), addnodes.download_reference('', '', nodes.inline('', 'Download'), refuri=file)]
             return
 
+class Course(Lexer):
+    "Colours a cell as IPython only where it has magics: elsewhere `t[n%3:]` would be taken for one"
+    def get_tokens_unprocessed(self, text):
+        name = 'ipython3' if re.search(r'^\s*[%!]|=\s*[%!]', text, re.M) else 'python'
+        return get_lexer_by_name(name).get_tokens_unprocessed(text)
+
 def setup(app):
+    app.add_lexer('course', Course)
     for k in ('lib', 'state'): app.add_config_value(f'groundup_{k}', '', 'env')
     app.connect('source-read', read)
     app.connect('doctree-read', badges)

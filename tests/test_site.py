@@ -276,7 +276,7 @@ def axe(page, code=20, rules=None):
     return [f"{v['id']}: {n['html'][:160]} | {n.get('failureSummary', '')[:300]}" for v in found for n in v['nodes']]
 
 KINDS = ['index.html', f'{LESSONS[0]}.html', f'exercises/{ANSWERS[0]}.html', 'reference/index.html',
-         f'reference/{modules()[0]}.html', 'search.html?q=product', 'no/such/page']
+         f'reference/{LESSONS[0][3:]}.html', 'search.html?q=product', 'no/such/page']
 VIEWS = [(p, w, 'light dark') for p in KINDS for w in (1280, 390)]
 VIEWS += [(f'{n}.html', 390, 'dark') if i%2 else (f'{n}.html', 1280, 'light') for i,n in enumerate(LESSONS[1:], 1)]
 
@@ -350,7 +350,7 @@ def test_copy(tab):
 def test_dark_pictures(tab):
     "In the dark, drawn pictures are inverted, and photos keep their colours"
     drawn = 0
-    for n in LESSONS:
+    for n in LESSONS[:2]:
         tab.open(f'{n}.html', 'dark')
         for photo,change in tab.page.evaluate(PICTURES):
             assert change=='none' if photo else 'invert' in change
