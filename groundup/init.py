@@ -99,7 +99,13 @@ def gradients(
     dout = torch.randn(hs[-1].shape, generator=generator, dtype=hs[-1].dtype)
     return list(torch.autograd.grad(hs[-1], hs, dout))
 
-# %% ../nbs/04_init.ipynb #f2bfe395
+# %% ../nbs/04_init.ipynb #e4725561
+def _one(x, init, sizes, act, backward, generator):
+    x = x() if callable(x) else x
+    ws = draw_weights(x.shape[1], sizes, init, generator)
+    return stats(gradients(x, ws, act, generator) if backward else activations(x, ws, act))
+
+# %% ../nbs/04_init.ipynb #d1c4933d
 def signal(
     x:Tensor, # the input (i,k), or a function that draws one
     init, # as for `draw_weights`: a std, or a function such as `xavier_normal_`
@@ -111,11 +117,7 @@ def signal(
 )->Stats: # mean, std and moment, each (draws,layers), float64
     "The statistics of a signal after each layer, for many draws of the weights"
     if draws<1: raise ValueError(f'draws must be 1 or more: it is {draws}')
-    out = []
-    for _ in range(draws):
-        xi = x() if callable(x) else x
-        ws = draw_weights(xi.shape[1], sizes, init, generator)
-        out.append(stats(gradients(xi, ws, act, generator) if backward else activations(xi, ws, act)))
+    out = [_one(x, init, sizes, act, backward, generator) for _ in range(draws)]
     return Stats(*torch.stack(out).permute(2, 0, 1))
 
 # %% ../nbs/04_init.ipynb #aca2550c
