@@ -39,7 +39,7 @@ def mse(
     check_mse(out, targ)
     return (out.squeeze(-1)-targ).pow(2).mean()
 
-# %% ../nbs/05_backprop.ipynb #fff5ffe0
+# %% ../nbs/05_backprop.ipynb #068838de
 def _steps(steps):
     "Each step as output, operator, inputs"
     found = [re.fullmatch(r'\s*(\w+)\s*=\s*([^\s()]+)\(([\w\s,]+)\)\s*', s) for s in steps]
@@ -56,7 +56,7 @@ def _places(steps):
     names = sorted(col, key=lambda n: n not in made) # results first, then what was given, below them
     return {n:(2.9*col[n], -1.35*sum(col[m]==col[n] for m in names[:names.index(n)])) for n in names}
 
-# %% ../nbs/05_backprop.ipynb #63b057ca
+# %% ../nbs/05_backprop.ipynb #83b1851a
 def _size(t): return _text(float(t if t.ndim==0 else t.double().pow(2).mean().sqrt()))
 
 def _node(ax, at, name, t):
@@ -70,7 +70,7 @@ def _node(ax, at, name, t):
         y = at[1]+.36*((len(lines)-1)/2-k)
         ax.text(at[0], y, s, color=c, ha='center', va='center', fontsize=8, zorder=3)
 
-# %% ../nbs/05_backprop.ipynb #014a0c73
+# %% ../nbs/05_backprop.ipynb #747125bd
 def _arrow(ax, a, b, bend=0., to=None):
     way,patch = f'arc3,rad={bend}',to and to.get_bbox_patch()
     style = dict(arrowstyle='-|>', color='#555555', shrinkA=0, shrinkB=0, connectionstyle=way, patchB=patch)
@@ -163,13 +163,13 @@ def mse_grad(
     check_mse(out, targ)
     out.g = (out.squeeze(-1)-targ).unsqueeze(-1)*(2/len(targ))
 
-# %% ../nbs/05_backprop.ipynb #e045ec10
+# %% ../nbs/05_backprop.ipynb #f3ce3168
 def relu_grad(
     inp:Tensor, # any shape
     out:Tensor # `relu(inp)`, with its gradient in `out.g`
 ):
     "Put the gradient of ReLU into `inp.g`"
-    inp.g = upstream(out)*(inp>0)
+    inp.g = upstream(out)*out.sign()
 
 # %% ../nbs/05_backprop.ipynb #0cf4ab18
 def lin_grad(
@@ -302,13 +302,15 @@ def zero_grad(
     "Forget the gradients in `.g`"
     for t in ts: t.g = None
 
-# %% ../nbs/05_backprop.ipynb #60defdc3
+# %% ../nbs/05_backprop.ipynb #3026553e
 def _start(out, dout):
     "The gradient with which the way back from `out` starts"
     if dout is None and out.ndim==0 and getattr(out, 'g', None) is None: dout = torch.ones_like(out)
     if dout is None: return upstream(out)
     check_grad(dout, out, 'dout')
     return dout
+
+def _missing(layer, what): raise NotImplementedError(f'{type(layer).__name__} must define {what}')
 
 def _own(layer, out, args):
     "`out` as a tensor of its own, for a `.g` of its own"
@@ -317,7 +319,7 @@ def _own(layer, out, args):
         raise TypeError(f'{name}.forward gives a {made}, not a tensor: is return missing?')
     return out.view_as(out) if any(out is a for a in args) else out
 
-# %% ../nbs/05_backprop.ipynb #78124084
+# %% ../nbs/05_backprop.ipynb #331cddaf
 class Layer:
     "A function with a way back: a subclass writes `forward(*args)` and `bwd(dout, *args)`"
     def __call__(self, *args)->Tensor:
@@ -326,13 +328,13 @@ class Layer:
     def backward(self,
         dout:Tensor=None # gradient of the output; its `.g` if None, and 1 for a loss
     ):
+        "Add to the gradients of what went in; once for each call"
         args,out = kept(self, 'args', 'out')
         dout = _start(out, dout)
         del self.args, self.out
         self.bwd(dout, *args)
-    def forward(self, *args): self._missing('forward(self, *args)')
-    def bwd(self, dout, *args): self._missing('bwd(self, dout, *args)')
-    def _missing(self, what): raise NotImplementedError(f'{type(self).__name__} must define {what}')
+    def forward(self, *args): _missing(self, 'forward(self, *args)')
+    def bwd(self, dout, *args): _missing(self, 'bwd(self, dout, *args)')
 
 # %% ../nbs/05_backprop.ipynb #af106339
 class LinLayer(Layer):
@@ -347,11 +349,11 @@ class LinLayer(Layer):
         add_grad(self.w, inp.t()@dout)
         add_grad(self.b, dout.sum(0))
 
-# %% ../nbs/05_backprop.ipynb #e0884a50
+# %% ../nbs/05_backprop.ipynb #56ae1c51
 class ReluLayer(Layer):
     "ReLU"
     def forward(self, inp): return relu(inp)
-    def bwd(self, dout, inp): add_grad(inp, dout*(inp>0))
+    def bwd(self, dout, inp): add_grad(inp, dout*relu(inp).sign())
 
 class MseLayer(Layer):
     "The mean squared error"
