@@ -231,9 +231,9 @@ def test_freeing_100_000():
     code = '''
 import gc, torch, weakref
 from groundup.autograd import Var
-for way in ('never back', 'back', 'back, kept', 'cycle'):
+for way,n in {'never back':100_000, 'back':100_000, 'back, kept':30_000, 'cycle':30_000}.items():
     v = first = Var(torch.tensor(0.), requires_grad=True)
-    for _ in range(100_000): v = v+1
+    for _ in range(n): v = v+1
     ref = weakref.ref(v)
     if 'back' in way[:4]: v.backward(retain_graph='kept' in way)
     if way=='cycle': first.name = v
@@ -265,7 +265,7 @@ def test_errors_of_backward():
     fails(ValueError, r'the result has the shape \(2, 3\), not one number', out.backward)
     fails(ValueError, r'gradient is \(3,\), the result is \(2, 3\)', lambda: out.backward(torch.ones(3)))
     fails(ValueError, r'gradient is \(\), the result is \(2, 3\)', lambda: out.backward(torch.tensor(1.)))
-    fails(TypeError, 'gradient is not a tensor: it is a float', lambda: out.backward(1.))
+    fails(TypeError, 'gradient is a float, not a tensor', lambda: out.backward(1.))
     fails(TypeError, 'gradient is torch.float64', lambda: out.backward(torch.ones(2, 3).double()))
     fails(RuntimeError, 'this is a leaf', leaf(torch.tensor(1.)).backward)
     fails(RuntimeError, 'nothing was recorded', (Var(torch.ones(2)).sum()*2).backward)
@@ -278,7 +278,7 @@ def test_errors_of_backward():
 
 def test_errors_of_data():
     for bad,kind in (([1.],'list'), (1.,'float'), (np.ones(2),'ndarray'), (None,'NoneType'), (Var(torch.ones(1)),'Var')):
-        fails(TypeError, f'data is not a tensor: it is a {kind}', lambda: Var(bad))
+        fails(TypeError, f'data is a {kind}, not a tensor', lambda: Var(bad))
     fails(TypeError, 'gradients need floats', lambda: Var(torch.arange(3), requires_grad=True))
     fails(ValueError, 'tracked by PyTorch', lambda: Var(torch.ones(2, requires_grad=True)))
     fails(ValueError, 'tracked by PyTorch', lambda: leaf(torch.ones(2))*torch.ones(2, requires_grad=True))
