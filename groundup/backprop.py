@@ -14,7 +14,7 @@ from torch import Tensor
 from .init import lin, relu
 from .plotting import _plt, _text, palette
 
-# %% ../nbs/05_backprop.ipynb #5fdbe750
+# %% ../nbs/05_backprop.ipynb #efe62f51
 def check_mse(
     out:Tensor, # (n,1)
     targ:Tensor # (n,)
@@ -28,7 +28,7 @@ def check_mse(
     if st!=so[:1]: raise ValueError(f'targ is {st}, not {so[:1]}: one number for each row of out{hint}')
     if so[0]==0: raise ValueError('the batch is empty: no numbers have no mean')
     if not out.is_floating_point() or torch.result_type(out, targ)!=out.dtype:
-        raise TypeError(f'dtypes do not fit: out is {out.dtype}, targ is {targ.dtype}; out must be the wider float')
+        raise TypeError(f'dtypes: out is {out.dtype}, targ is {targ.dtype}; out must be the wider float')
 
 # %% ../nbs/05_backprop.ipynb #1460197a
 def mse(
