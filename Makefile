@@ -25,8 +25,8 @@ test: ## check everything   (ONLY=generated|notebooks|pytest, NB="nbs/01_matmul.
 docs: ## build the site into _docs/html
 	$(in_env) -m sphinx -W --keep-going -q -b html -c docs nbs _docs/html $(ARGS)
 
-preview: docs ## build the site and show it in the browser
-	$(in_env) -m http.server --bind 127.0.0.1 --directory _docs/html $(or $(PORT),8000)
+preview: docs ## build the site and show it in the browser   (PORT=8000)
+	$(in_env) tools/preview.py $(PORT)
 
 run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_matmul.ipynb ...")
 	$(in_env) tools/notebooks.py run $(NB)
