@@ -221,7 +221,7 @@ def _end_names(ax, curves):
         ax.annotate(list(curves)[k], (px,py), (px+.03,y), xycoords='axes fraction', textcoords='axes fraction', va='center',
                     color=palette[k%len(palette)], fontsize=10, annotation_clip=False)
 
-# %% ../nbs/support/plotting.ipynb #9ce51416
+# %% ../nbs/support/plotting.ipynb #cf023d31
 def show_scale(
     values:dict, # name -> a positive number
     xlabel:str, # with the unit in brackets
@@ -232,7 +232,7 @@ def show_scale(
     if (vs<=0).any(): raise ValueError(f'a logarithmic axis takes positive numbers: {values}')
     fig,ax = _plt().subplots(figsize=(6, .38*len(vs)+.7))
     ys = np.arange(len(vs))[::-1]
-    ax.hlines(ys, vs.min()*.5, vs, color='#bbbbbb', lw=1.5)
+    ax.grid(axis='y', color='#dddddd', lw=.7)
     ax.scatter(vs, ys, s=60, color=palette[0], zorder=3)
     for y,v in zip(ys, vs): ax.annotate(text(v), (v,y), (8,0), textcoords='offset points', va='center', fontsize=9)
     ax.set(xscale='log', xlabel=xlabel, xlim=(vs.min()*.5,vs.max()*8), ylim=(-.6,len(vs)-.4))

@@ -64,12 +64,12 @@ def difference(
     if k in ('tuple','list','dict'): return _items(a, b, k, rtol, atol)
     if not a==b: return 'value', f'{a!r}, expected {b!r}'
 
-# %% ../nbs/support/testing.ipynb #7dfdf8ae
+# %% ../nbs/support/testing.ipynb #a036e5ba
 def _items(a, b, k, rtol, atol):
     if k=='dict' and set(a)!=set(b): return 'shape', f'keys {list(a)}, expected {list(b)}'
     if len(a)!=len(b): return 'shape', f'{k} of length {len(a)}, expected {len(b)}'
     for i in (b if k=='dict' else range(len(b))):
-        if d := difference(a[i], b[i], rtol, atol): return d[0], f'in item {i!r}: {d[1]}'
+        if d := difference(a[i], b[i], rtol, atol): return d[0], f'at [{i!r}]'+(d[1][3:] if d[1].startswith('at [') else f': {d[1]}')
 
 # %% ../nbs/support/testing.ipynb #869483be
 def same(

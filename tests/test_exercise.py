@@ -195,7 +195,7 @@ def test_expected_errors():
     def appends(xs, k): r = scale.fn(xs, k); xs.append(1); return r
     sees(appends, 'wrong', 'It changes its input `xs` in place.', scale)
     def floats(xs, k): return [float(o) for o in scale.fn(xs, k)]
-    sees(floats, 'wrong', 'but not the type: in item 0: type float, expected integer', scale)
+    sees(floats, 'wrong', 'but not the type: at [0]: type float, expected integer', scale)
     assert 'xs = [1, 2, -3]\n' in scale.judge(_scale_repeat).text and 'k = 2' in scale.judge(_scale_repeat).text
 
 def test_mistake_on_every_input():

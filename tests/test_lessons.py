@@ -94,6 +94,7 @@ def test_pictures_have_alt_text(path):
     for i,(_,s,c) in enumerate(cells(path, 'code')):
         if any(k.startswith('image/') for o in c['outputs'] for k in o.get('data', {})):
             assert re.search(r'^#\| fig-alt: \S.{15,}', s, re.M), f'cell {i}: {s[:80]}'
+        elif path in lessons: assert '#| fig-alt' not in s, f'cell {i} stores no picture: use make run'
     for _,s,_ in cells(path, 'markdown'): assert not re.search(r'!\[\s*\]\(', s)
 
 @each(books)

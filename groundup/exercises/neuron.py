@@ -20,12 +20,12 @@ progress = book.progress
 def _matrix(n, m): return [[round(random.uniform(-9, 9), 2) for _ in range(m)] for _ in range(n)]
 def _vector(n): return _matrix(1, n)[0]
 
-# %% ../../nbs/exercises/00_neuron.ipynb #96e9563f
+# %% ../../nbs/exercises/00_neuron.ipynb #814091a5
 @book.exercise(inputs=lambda: [([1.,2.,3.], [2.,-1.,.5], 10.), ([4.], [-2.], -1.), ([], [], 7.), (_vector(5), _vector(5), -3.5)],
     hints=['The products come first, their sum after. Which built-in function adds up whatever it is given?',
            '`map(f, x, w)` calls `f` with one number of `x` and one of `w`, for each place.',
            'A function that multiplies is `operator.mul`, or `lambda p,q: p*q`. Do not forget the bias.'],
-    difficulty=1, minutes=5, without=('for',))
+    difficulty=1, minutes=5, without=('for','neuron'))
 def one_neuron(x, w, b): # (k,), (k,), number -> number
     "The weighted sum of the inputs, plus the bias, without a loop"
     return sum(map(mul, x, w)) + b
@@ -42,11 +42,11 @@ def _one_neuron_many_biases(x, w, b): return sum(map(lambda p,q: p*q+b, x, w))
 @one_neuron.mistake('all inputs are added up first, and all weights: multiply in pairs, then add')
 def _one_neuron_sums(x, w, b): return sum(x)*sum(w) + b
 
-# %% ../../nbs/exercises/00_neuron.ipynb #b08f908a
-@book.exercise(inputs=lambda: [(-2.,.1), (3.,.1), (0.,.5), (-3.,2.), (3.,2.), (-1.5,0.), (-random.random()*9,.3)],
+# %% ../../nbs/exercises/00_neuron.ipynb #bd467937
+@book.exercise(inputs=lambda: [(-2.,.1), (3.,.1), (0.,.5), (.2,.5), (-3.,2.), (.5,2.), (-1.5,0.), (-random.random()*9,.3)],
     hints=['There are two cases: the number is positive, or it is not. What comes out in each?',
            'Python has a conditional expression: `a if condition else b`.',
-           '`max(v, slope*v)` looks clever. Try it with a slope of 2.'],
+           '`v if v>0 else ...`: what comes out for a negative `v`?'],
     difficulty=1, minutes=5)
 def leaky_relu(v, slope): # number, number -> number
     "`v` where it is positive, else `slope*v`"
@@ -63,6 +63,10 @@ def _leaky_relu_plain(v, slope): return max(v, 0.)
 # %% ../../nbs/exercises/00_neuron.ipynb #34bf0d45
 @leaky_relu.mistake('the slope is on the wrong side: positive numbers stay as they are, negative ones are multiplied')
 def _leaky_relu_side(v, slope): return v if v<0 else slope*v
+
+# %% ../../nbs/exercises/00_neuron.ipynb #1ebaa027
+@leaky_relu.mistake('the number is compared with the slope: compare it with 0')
+def _leaky_relu_slope(v, slope): return v if v>slope else slope*v
 
 # %% ../../nbs/exercises/00_neuron.ipynb #90eb4cbe
 @book.exercise(inputs=lambda: [([[1.,-2.,3.],[-4.,5.,-6.]],), ([[-1.]],), ([],), ([[0.,-0.5],[2.,-3.],[4.,5.]],), (_matrix(3, 4),)],
@@ -108,16 +112,21 @@ def _n_parameters_inputs(sizes): return sum(n*m for n,m in zip(sizes, sizes[1:])
 @n_parameters.mistake('each neuron has one bias, not one for each of its inputs')
 def _n_parameters_many(sizes): return sum(2*n*m for n,m in zip(sizes, sizes[1:]))
 
-# %% ../../nbs/exercises/00_neuron.ipynb #5cff473d
+# %% ../../nbs/exercises/00_neuron.ipynb #051b3ca2
+@n_parameters.mistake('the biases are counted by the neurons before the lines: there is one for each neuron after them')
+def _n_parameters_before(sizes): return sum(n*m + n for n,m in zip(sizes, sizes[1:]))
+
+# %% ../../nbs/exercises/00_neuron.ipynb #df45744d
 def _layer(i, k, j): return _matrix(i, k),_matrix(j, k),_vector(j)
 
-@book.exercise(inputs=lambda: [([[1.,2.],[3.,-4.]], [[5.,6.],[-7.,8.],[9.,0.]], [10.,20.,30.], 1, 2),
-                               ([[1.,2.],[3.,-4.]], [[5.,6.],[-7.,8.],[9.,0.]], [10.,20.,30.], 0, 1),
+# %% ../../nbs/exercises/00_neuron.ipynb #63899cee
+@book.exercise(inputs=lambda: [([[1.,2.,-1.],[3.,-4.,2.]], [[5.,6.,1.],[-7.,8.,2.]], [10.,20.], 0, 1),
+                               ([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.],[-7.,8.],[9.,0.],[1.,1.]], [1.,2.,3.,4.], 1, 2),
                                ([[2.]], [[3.]], [-4.], 0, 0), (*_layer(3, 5, 4), 2, 3), (*_layer(4, 3, 4), 3, 1)],
     hints=['Only one input and one neuron are asked for: `x[i]` and `w[j]`.',
            'Both are lists of the same length. Multiply in pairs and add up.',
            'The bias belongs to the neuron: is its index i or j?'],
-    difficulty=1, minutes=5)
+    difficulty=1, minutes=5, without=('dense',))
 def entry(x, w, b, i, j): # (i,k), (j,k), (j,), index, index -> number
     "What neuron j says of input i"
     return sum(xk*wk for xk,wk in zip(x[i], w[j])) + b[j]
@@ -134,15 +143,24 @@ def _entry_bias(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[i], w[j])) +
 @entry.mistake('the bias is missing')
 def _entry_no_bias(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[i], w[j]))
 
-# %% ../../nbs/exercises/00_neuron.ipynb #b72e9cf5
+# %% ../../nbs/exercises/00_neuron.ipynb #01a655af
+@entry.mistake('all inputs are added up first, and all weights: multiply in pairs, then add')
+def _entry_sums(x, w, b, i, j): return sum(x[i])*sum(w[j]) + b[j]
+
+# %% ../../nbs/exercises/00_neuron.ipynb #5fac3c2c
+@entry.mistake('the bias is added once for each input: add it once, after the sum')
+def _entry_many(x, w, b, i, j): return sum(xk*wk + b[j] for xk,wk in zip(x[i], w[j]))
+
+# %% ../../nbs/exercises/00_neuron.ipynb #57d834c6
 def _layer_kj(i, k, j): return _matrix(i, k),_matrix(k, j),_vector(j)
 
-@book.exercise(inputs=lambda: [([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.],[-7.,8.]], [10.,20.]), ([[2.]], [[3.]], [-4.]),
+# %% ../../nbs/exercises/00_neuron.ipynb #6b419d2c
+@book.exercise(inputs=lambda: [([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.,1.],[-7.,8.,0.]], [10.,20.,30.]), ([[2.]], [[3.]], [-4.]),
                                ([[1.,2.,3.]], [[1.,-1.],[0.,2.],[4.,4.]], [1.,2.]), _layer_kj(3, 5, 4)],
     hints=['In this layout a neuron is a column. `zip(*w)` goes through the columns.',
            'For each row of `x` make a list, with one number for each column of `w`.',
            '`[[... for wj,bj in zip(zip(*w), b)] for xi in x]`'],
-    difficulty=2, minutes=10)
+    difficulty=2, minutes=10, rtol=1e-5)
 def dense_columns(x, w, b): # (i,k), (k,j), (j,) -> (i,j)
     "A dense layer whose weights have a column for each neuron"
     return [[sum(xk*wk for xk,wk in zip(xi, wj)) + bj for wj,bj in zip(zip(*w), b)] for xi in x]
@@ -159,15 +177,16 @@ def _dense_columns_turned(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) + b
 @dense_columns.mistake('the biases are missing')
 def _dense_columns_no_bias(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) for wj in zip(*w)] for xi in x]
 
-# %% ../../nbs/exercises/00_neuron.ipynb #608c71cc
+# %% ../../nbs/exercises/00_neuron.ipynb #835adbd6
 def _net(i, k, h, j): return _matrix(i, k),_matrix(h, k),_vector(h),_matrix(j, h),_vector(j)
 
-@book.exercise(inputs=lambda: [([[1.,2.],[-3.,4.]], [[1.,-1.],[0.,2.],[-1.,1.]], [1.,-5.,0.], [[1.,2.,-3.]], [-4.]),
+# %% ../../nbs/exercises/00_neuron.ipynb #e0baabf1
+@book.exercise(inputs=lambda: [([[1.,2.],[-3.,4.],[2.,0.]], [[1.,-1.],[0.,2.],[-1.,1.],[2.,1.]], [1.,-5.,0.,-3.], [[1.,2.,-3.,1.]], [-4.]),
                                ([[2.]], [[-3.]], [1.], [[5.]], [-7.]), _net(3, 4, 5, 2), _net(2, 3, 2, 4)],
     hints=['Three steps, in this order: `dense`, ReLU of each number, `dense`.',
            'What the first layer gives is a list of lists. ReLU takes one number.',
-           'There is no ReLU after the last layer: its outputs may be negative.'],
-    difficulty=2, minutes=10)
+           '`h = [[relu(v) for v in row] for row in dense(x, w1, b1)]`, and then? There is no ReLU after the last layer.'],
+    difficulty=2, minutes=10, rtol=1e-5)
 def two_layers(x, w1, b1, w2, b2): # (i,k), (h,k), (h,), (j,h), (j,) -> (i,j)
     "A network of two dense layers with ReLU between them"
     h = [[relu(v) for v in row] for row in dense(x, w1, b1)]
@@ -187,15 +206,20 @@ def _two_layers_last(x, w1, b1, w2, b2):
 @two_layers.mistake('ReLU is applied to the inputs: it belongs after the first layer')
 def _two_layers_first(x, w1, b1, w2, b2): return dense(dense([[relu(v) for v in row] for row in x], w1, b1), w2, b2)
 
-# %% ../../nbs/exercises/00_neuron.ipynb #789eeba8
+# %% ../../nbs/exercises/00_neuron.ipynb #d26f7027
+@two_layers.mistake('ReLU stands after the last layer: it belongs between the two')
+def _two_layers_late(x, w1, b1, w2, b2): return [[relu(v) for v in row] for row in dense(dense(x, w1, b1), w2, b2)]
+
+# %% ../../nbs/exercises/00_neuron.ipynb #27961302
 def _outputs(i, j): return _matrix(i, j),[random.randrange(j) for _ in range(i)]
 
+# %% ../../nbs/exercises/00_neuron.ipynb #db0b19bf
 @book.exercise(inputs=lambda: [([[.1,.9],[.8,.2],[-3.,-4.]], [1,0,1]), ([[2.,2.,1.]], [0]), ([[2.,1.,2.]], [2]),
                                ([[-1.,-2.,-3.],[5.,7.,6.]], [0,1]), _outputs(8, 3)],
     hints=['The guess for one row is the index of its largest number: `row.index(max(row))`.',
            'Compare each guess with its label. `True` counts as 1 in a sum.',
            'The share is the number of right ones, divided by the number of labels.'],
-    difficulty=2, minutes=10)
+    difficulty=2, minutes=10, rtol=1e-5)
 def accuracy_of(outputs, labels): # (i,j), (i,) -> number from 0 to 1
     "The share of rows whose largest number stands at the label"
     return sum(row.index(max(row))==label for row,label in zip(outputs, labels))/len(labels)
