@@ -56,7 +56,7 @@ Var.ndim = property(lambda self: self.data.ndim, doc='The number of axes')
 Var.dtype = property(lambda self: self.data.dtype, doc='The type of the numbers')
 Var.is_leaf = property(lambda self: not self.op, doc='Made by hand, not computed from tracked Vars?')
 
-# %% ../nbs/06_autograd.ipynb #7bb3aaad
+# %% ../nbs/06_autograd.ipynb #1b81f70f
 def record(
     f, # an operation: of tensors, gives a result, a tuple of rules, and the tensors that the rules remember
     operands:tuple, # Vars, tensors or numbers
@@ -71,7 +71,7 @@ def record(
     if [r for _,r in links if r is not None]: _track(v, _op(f), links, kept)
     return v
 
-def _op(f): return f.__name__.strip('_')
+def _op(f): return getattr(f, '__name__', '').strip('_') or 'op'
 
 # %% ../nbs/06_autograd.ipynb #c306787d
 def _track(v, op, links, kept):
@@ -351,21 +351,21 @@ def _getitem(a, i):
         return g.new_zeros(a.numel()).index_add(0, places, g.reshape(-1)).view(a.shape)
     return a[i], (rule,), *(i if isinstance(i, tuple) else (i,))
 
-# %% ../nbs/06_autograd.ipynb #d647dc03
+# %% ../nbs/06_autograd.ipynb #240cd624
 def check_rule(
     f, # a function that works on tensors and on Vars
     *ts:Tensor # its arguments, floats
 ):
     "Hold the value and the gradients of `f` on Vars against PyTorch"
     from groundup.testing import same
-    tracked = [t.clone().requires_grad_() for t in ts]
+    theirs = [t.clone().requires_grad_() for t in ts]
     vs = [Var(t.clone(), requires_grad=True) for t in ts]
-    want,got = f(*tracked),f(*vs)
+    want,got = f(*theirs),f(*vs)
     same(got.data, want.detach())
     gradient = torch.linspace(-1, 2, want.numel(), dtype=want.dtype).view(want.shape) # uneven
     want.backward(gradient)
     got.backward(gradient)
-    same([v.grad for v in vs], [t.grad for t in tracked])
+    same([v.grad for v in vs], [t.grad for t in theirs])
 
 # %% ../nbs/06_autograd.ipynb #3eb61598
 def _in_place(sign):
