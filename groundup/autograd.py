@@ -287,9 +287,10 @@ def _truediv(a, b):
     out = a/b
     return out, (lambda g: _fit(g/b, a), lambda g: _fit(-g*out/b, b)), b, out
 
-# %% ../nbs/06_autograd.ipynb #3bfbc92e
+# %% ../nbs/06_autograd.ipynb #ab594d65
 @both_sides
 def _matmul(a, b): # (i,k), (k,j), perhaps with axes before
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)): raise TypeError('@ takes matrices, not numbers')
     both = lambda: f'{tuple(a.shape)} @ {tuple(b.shape)}'
     if a.ndim<2 or b.ndim<2: raise ValueError(f'@ takes matrices, use unsqueeze: here {both()}')
     (*_,na),(*_,nb,_) = a.shape,b.shape

@@ -289,6 +289,8 @@ def test_errors_of_operations():
     fails(TypeError, 'dtypes differ', lambda: a*torch.tensor([1j]))
     fails(ValueError, '3 against 2', lambda: a@a)
     fails(ValueError, 'unsqueeze', lambda: a@torch.ones(3))
+    fails(TypeError, 'not numbers', lambda: a@2)
+    fails(TypeError, 'not numbers', lambda: 2@a)
     for bad in ('x', None, [1.], 1j, np.ones(3)):
         fails(TypeError, 'unsupported operand|does not support', lambda: a+bad)
         fails(TypeError, 'unsupported operand|does not support', lambda: bad-a)
