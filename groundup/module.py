@@ -42,7 +42,7 @@ class LinearLayer(nn.Module):
         "Each row times the weights of each neuron, plus its bias"
         return x@self.weight.t() + self.bias
 
-# %% ../nbs/07_module.ipynb #b20e36e2
+# %% ../nbs/07_module.ipynb #52406c8f
 def _tree_rows(module, name, depth=0, up=None, rows=None, seen=None):
     "Rows of a tree: depth, row above, text, tensor or None, register, and whether it was met before"
     rows,seen = ([],set()) if rows is None else (rows,seen)
@@ -53,8 +53,10 @@ def _tree_rows(module, name, depth=0, up=None, rows=None, seen=None):
     me = len(rows)
     if add(depth, up, f'{name}: {type(module).__name__}', module, '_modules'): return rows
     for kind in ('_parameters','_buffers'):
-        for n,t in getattr(module, kind).items(): t is None or add(depth+1, me, f'{n} {tuple(t.shape)}', t, kind)
-    for n,m in module._modules.items(): m is None or _tree_rows(m, n, depth+1, me, rows, seen)
+        for n,t in getattr(module, kind).items():
+            if t is not None: add(depth+1, me, f'{n} {tuple(t.shape)}', t, kind)
+    for n,m in module._modules.items():
+        if m is not None: _tree_rows(m, n, depth+1, me, rows, seen)
     return rows
 
 # %% ../nbs/07_module.ipynb #e8ccdffd
@@ -79,7 +81,7 @@ def _tree_heights(rows):
     lows = [-sum(hs[:k+1]) for k in range(len(hs))]
     return [low+h/2 for low,h in zip(lows, hs)],lows[-1]
 
-# %% ../nbs/07_module.ipynb #c2416c74
+# %% ../nbs/07_module.ipynb #6d313c70
 def show_tree(
     module, # a module of this lesson, or of PyTorch
     name:str='model' # what stands at the root
@@ -89,7 +91,8 @@ def show_tree(
     ys,low = _tree_heights(rows)
     fig,ax = _plt().subplots(figsize=(6, .1-.62*low))
     for (depth,up,*part),y in zip(rows, ys):
-        if up is not None: ax.plot([depth-.75]*2+[depth-.1], [ys[up]-.2,y,y], color='#999999', lw=1.2, zorder=0)
+        corner = [depth-.75,depth-.75,depth-.1]
+        if up is not None: ax.plot(corner, [ys[up]-.2,y,y], color='#999999', lw=1.2, zorder=0)
         _draw_part(ax, depth, y, *part)
     ax.set(xlim=(-.2,max(r[0] for r in rows)+4.6), ylim=(low,.1))
     ax.axis('off')
@@ -107,27 +110,29 @@ def _held(obj, name):
     "The register in which attribute `name` is, or None"
     return next((k for k in _registers if name in vars(obj).get(k, ())), None)
 
-# %% ../nbs/07_module.ipynb #05a0436c
+# %% ../nbs/07_module.ipynb #23772707
 def _kind(obj, name, value):
     "The register in which a value belongs, None for a plain attribute"
     what,held = f'{type(obj).__name__}.{name}',_held(obj, name)
     if isinstance(value, obj.learns): return '_parameters'
     if isinstance(value, nn.Module):
-        raise TypeError(f'{what} is a torch.nn.{type(value).__name__}: our modules do not find parameters in there')
+        raise TypeError(f'{what} is a torch.nn.{type(value).__name__}: our modules find no parameters there')
     if isinstance(value, Registry) and held!='_parameters': return '_modules'
     if held is None or value is None or held=='_buffers' and isinstance(value, Tensor): return held
     hint = '; wrap it in nn.Parameter, or change the numbers in place' if isinstance(value, Tensor) else ''
     raise TypeError(f'{what} is a {held[1:-1]}: no {type(value).__name__} can take its place{hint}')
 
-# %% ../nbs/07_module.ipynb #3944253e
-def _inside(obj, module): # in itself counts
-    return module is obj or any(_inside(obj, m) for m in _register(module, '_modules').values() if m is not None)
+# %% ../nbs/07_module.ipynb #d524abfc
+def _inside(obj, module): # a module is inside itself
+    parts = _register(module, '_modules').values()
+    return module is obj or any(_inside(obj, m) for m in parts if m is not None)
 
 def _put(obj, kind, name, value):
     "Keep a part in a register, and nowhere else"
     what,register = f'{type(obj).__name__}.{name}',_register(obj, kind)
-    if not name or '.' in name: raise ValueError(f'{name!r} is no name for a part: dots join the names of a path')
-    if hasattr(type(obj), name) or name in _registers: raise ValueError(f'{what} belongs to the class: take another name')
+    if not name or '.' in name: raise ValueError(f'{name!r} is no name for a part: dots join names to paths')
+    if name in _registers or hasattr(type(obj), name):
+        raise ValueError(f'{what} belongs to the class: take another name')
     if kind=='_modules' and value is not None and _inside(obj, value):
         raise ValueError(f'{what}: a module cannot contain itself')
     if _held(obj, name) not in (None,kind): delattr(obj, name)
@@ -182,33 +187,33 @@ def _named(module, kind):
                 seen.add(id(t))
     return walk(set())
 
-# %% ../nbs/07_module.ipynb #3f188b4b
+# %% ../nbs/07_module.ipynb #80f309ec
 def _misfits(own, state):
     "What stands between the tensors `own` and those of `state`: sentences"
-    if not isinstance(state, dict): raise TypeError(f'state is not a dictionary of tensors: it is a {type(state).__name__}')
-    bad = [f'{word}: {", ".join(map(str, ns))}' for word,ns in
-           (('missing',[n for n in own if n not in state]), ('unexpected',[n for n in state if n not in own])) if ns]
-    first = {}
+    if not isinstance(state, dict): raise TypeError(f'state is not a dictionary: it is a {type(state).__name__}')
+    odd = {'missing':[n for n in own if n not in state], 'unexpected':[n for n in state if n not in own]}
+    bad,first = [f'{word}: {", ".join(map(str, ns))}' for word,ns in odd.items() if ns],{}
     for n,t in own.items():
         s,n0 = state.get(n, t),first.setdefault(id(t), n)
         if not isinstance(s, Tensor): bad.append(f'{n} is not a tensor: it is a {type(s).__name__}')
         elif s.shape!=t.shape: bad.append(f'{n} is {tuple(s.shape)}, not {tuple(t.shape)}')
         elif s.dtype!=t.dtype: bad.append(f'{n} is {s.dtype}, not {t.dtype}')
-        elif {n,n0}<={*state} and _differ(s, state[n0]): bad.append(f'{n0} and {n} are one tensor here, but differ')
+        elif {n,n0}<={*state} and _differ(s, state[n0]): bad.append(f'{n0} and {n} are one tensor, but differ')
     return bad
 
 def _load(own, state):
-    new = {n:torch.empty_like(t).copy_(state[n]) for n,t in own.items()} # state may be made of the tensors in own
+    new = {n:torch.empty_like(t).copy_(state[n]) for n,t in own.items()} # state may hold the tensors of own
     with torch.no_grad():
         for n,t in own.items(): t.copy_(new[n])
 
+# %% ../nbs/07_module.ipynb #4903e16d
 def _differ(s, t): return not isinstance(t, Tensor) or s.shape!=t.shape or not ((s==t)|(s!=s)&(t!=t)).all()
 
-# %% ../nbs/07_module.ipynb #b14772c4
+# %% ../nbs/07_module.ipynb #852e1982
 class State(Tree):
     "Hands out its numbers under their names, and takes numbers back"
     def register_buffer(self, name:str, value:Tensor): # a tensor that is saved, but not learned
-        if not isinstance(value, Tensor): raise TypeError(f'{name} is not a tensor: it is a {type(value).__name__}')
+        if not isinstance(value, Tensor): raise TypeError(f'{name} is a {type(value).__name__}, not a tensor')
         _put(self, '_buffers', name, value)
     def _entries(self, prefix=''):
         own = {prefix+n:t for k in _registers[:2] for n,t in _register(self, k).items() if t is not None}
@@ -218,10 +223,11 @@ class State(Tree):
         return {n:t.detach() for n,t in self._entries().items()}
     def load_state_dict(self, state:dict): # all of it is copied, or nothing
         own = self._entries()
-        if bad := _misfits(own, state): raise ValueError(f'{type(self).__name__} stays as it is: {"; ".join(bad)}')
+        bad = '; '.join(_misfits(own, state))
+        if bad: raise ValueError(f'{type(self).__name__} stays as it is: {bad}')
         _load(own, state)
 
-# %% ../nbs/07_module.ipynb #7b5a6795
+# %% ../nbs/07_module.ipynb #405d7e39
 class Module(State):
     "A part of a network: make its parts in `__init__`, after `super().__init__()`, and compute in `forward`"
     training = True
@@ -230,16 +236,16 @@ class Module(State):
         out = self.forward(*args, **kwargs)
         if out is None: raise TypeError(f'{type(self).__name__}.forward gives nothing: is return missing?')
         return out
-    def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} must define forward(self, ...)')
+    def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} must define forward(self, x)')
     def eval(self): return self.train(False)
     def train(self, mode:bool=True): return _train(self, mode)
     def zero_grad(self):
         for p in self.parameters(): p.grad = None
     def __repr__(self): return _text(self)
 
-# %% ../nbs/07_module.ipynb #e635b929
+# %% ../nbs/07_module.ipynb #50696e8d
 def _train(module, mode):
-    if not isinstance(mode, bool): raise TypeError(f'mode is {mode!r}: it is True for training, False for use')
+    if not isinstance(mode, bool): raise TypeError(f'mode is {mode!r}: True is for training, False for use')
     module.training = mode
     for _,m in module._children(): m.train(mode)
     return module
@@ -269,7 +275,7 @@ class Linear(Module):
         out = x@self.weight.t()
         return out if self.bias is None else out+self.bias
 
-# %% ../nbs/07_module.ipynb #dabd0e73
+# %% ../nbs/07_module.ipynb #3ac6ebb6
 def check_input(
     x:Tensor, # (i,k), or more axes before
     weight:Tensor # (j,k)
@@ -277,7 +283,8 @@ def check_input(
     "Raise an error unless `x@weight.t()` is a layer"
     if not isinstance(x, Tensor): raise TypeError(f'x is not a tensor: it is a {type(x).__name__}')
     n_in,sx = weight.shape[1],tuple(x.shape)
-    if sx[-1:]!=(n_in,): raise ValueError(f'x is {sx}, its last axis must be {n_in}: weight is {tuple(weight.shape)}')
+    if sx[-1:]!=(n_in,):
+        raise ValueError(f'x is {sx}, its last axis must be {n_in}: weight is {tuple(weight.shape)}')
     if x.dtype!=weight.dtype: raise TypeError(f'dtypes differ: x is {x.dtype}, weight is {weight.dtype}')
 
 # %% ../nbs/07_module.ipynb #b7124fb1
@@ -285,7 +292,7 @@ class ReLU(Module):
     "Each number where it is positive, else 0"
     def forward(self, x:Tensor)->Tensor: return x.relu() # the same shape
 
-# %% ../nbs/07_module.ipynb #165ea79a
+# %% ../nbs/07_module.ipynb #e9ebb5fe
 class ModuleList(Module):
     "A list of modules that is a module"
     def __init__(self, modules:list=()):
@@ -302,7 +309,7 @@ class ModuleList(Module):
         for m in modules: self.append(m)
         return self
     def append(self, m):
-        if not isinstance(m, Module): raise TypeError(f'{type(self).__name__} takes modules, not a {type(m).__name__}')
+        if not isinstance(m, Module): raise TypeError(f'{type(m).__name__} is no module of ours')
         setattr(self, str(1+max(map(int, self._names()), default=-1)), m)
         return self
 
@@ -328,26 +335,26 @@ class AutoModule(Module, metaclass=AutoInit):
     "A `Module` whose subclasses need no `super().__init__()`"
     def __pre_init__(self): Module.__init__(self)
 
-# %% ../nbs/07_module.ipynb #a4bc5d52
+# %% ../nbs/07_module.ipynb #b3c4e3e0
 def check_params(
     params # tensors, such as `model.parameters()`
 )->list: # each once
     "A list of parameters, or an error"
-    if isinstance(params, Tensor): raise TypeError('params is one tensor: pass a list of them, such as model.parameters()')
+    if isinstance(params, Tensor): raise TypeError('params is one tensor: pass a list, such as model.parameters()')
     params = [*{id(p):p for p in params}.values()]
-    if not params: raise ValueError('params is empty: is a weight not wrapped in nn.Parameter, a list no ModuleList?')
+    if not params: raise ValueError('params is empty: is nn.Parameter missing, or a list not a ModuleList?')
     for p in params:
         if not isinstance(p, Tensor): raise TypeError(f'params has a {type(p).__name__}, not a tensor')
-        if not p.is_leaf: raise ValueError(f'params has a result, {tuple(p.shape)}, not a parameter: it gets no gradient')
+        if not p.is_leaf: raise ValueError(f'params has a result {tuple(p.shape)}, which gets no .grad')
     return params
 
-# %% ../nbs/07_module.ipynb #5e63a784
+# %% ../nbs/07_module.ipynb #37ff5824
 def check_rates(
     **rates # name -> what should be a number from 0 up
 ):
     "Raise an error that names the first one that is not"
     for name,v in rates.items():
-        if not isinstance(v, (int,float)): raise TypeError(f'{name} is not a number: it is a {type(v).__name__}')
+        if not isinstance(v, (int,float)): raise TypeError(f'{name} is a {type(v).__name__}, not a number')
         if not v>=0: raise ValueError(f'{name} is {v}: it must be a number from 0 up')
 
 # %% ../nbs/07_module.ipynb #2fa65de2

@@ -18,20 +18,20 @@ from ..module import Linear, Module, ReLU, Sequential, fan_uniform
 book = Book('07_module')
 progress = book.progress
 
-# %% ../../nbs/exercises/07_module.ipynb #b85167f3
-_known = {part:type(name, (base,), {}) for name,base,parts in [
-    ('AttributeError', AttributeError, ('__init__() call',"attribute '_parameters'",'super().__init__() first')),
-    ('RuntimeError', RuntimeError, ('leaf Variable','cannot be multiplied'))] for part in parts}
+# %% ../../nbs/exercises/07_module.ipynb #70dcedcb
+_known = [(type(base.__name__, (base,), {}), parts) for base,*parts in [
+    (AttributeError, '__init__() call', "attribute '_parameters'", "attribute '_backward_hooks'", 'super().__init__() first'),
+    (RuntimeError, 'leaf Variable'), (RuntimeError, 'cannot be multiplied')]]
 
 @contextmanager
 def _sorted():
     try: yield
     except (AttributeError,RuntimeError) as e:
-        for part,cls in _known.items():
-            if part in str(e): raise cls(str(e)).with_traceback(e.__traceback__) from None
+        for cls,parts in _known:
+            if any(o in str(e) for o in parts): raise cls(str(e)).with_traceback(e.__traceback__) from None
         raise
 
-# %% ../../nbs/exercises/07_module.ipynb #9ed1c2ba
+# %% ../../nbs/exercises/07_module.ipynb #37200ba9
 def _fill(module):
     "Fixed values for all parameters"
     with torch.no_grad():
@@ -41,6 +41,7 @@ def _look(make, x, shapes, start=None, fill=_fill):
     "The parameters of a module, then its output and its gradients"
     with _sorted():
         m = make()
+        if not hasattr(m, 'named_parameters'): raise TypeError(f'{type(m).__name__} is no module: begin with `class {type(m).__name__}(nn.Module):`')
         found = {n:tuple(p.shape) for n,p in m.named_parameters()}
         if isinstance(shapes, list): found = [*found.values()] # names are free
         seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None}
@@ -49,10 +50,12 @@ def _look(make, x, shapes, start=None, fill=_fill):
         x = x.clone().requires_grad_()
         fill(m)
         out = m(x)
+        if out is None: raise TypeError('forward gives nothing: is `return` missing?')
         if not torch.is_tensor(out): return seen | {'output':out}
         dout = torch.linspace(-2, 3, out.numel()).view(out.shape)
         grads = torch.autograd.grad(out, [x,*m.parameters()], dout, allow_unused=True)
-    return seen | {'output':out.detach(), 'gradients':dict(zip(['x',*dict(m.named_parameters())], grads))}
+    if not isinstance(shapes, list): grads = dict(zip(['x',*shapes], grads))
+    return seen | {'output':out.detach(), 'gradients':grads}
 
 def _values(m): return {n:p.detach().clone() for n,p in m.named_parameters()}
 
@@ -109,17 +112,19 @@ class _AffineOnes(Affine.fn):
         super().__init__(n)
         with torch.no_grad(): self.bias.fill_(1)
 
-# %% ../../nbs/exercises/07_module.ipynb #1b81e5e3
-def _extremes(f):
-    "The smallest and the largest weight of a larger layer, times the root of n_in"
-    w = next(f(400, 50).parameters())*400**.5
-    return {'smallest and largest weight, times √n_in':[round(w.min().item(), 1), round(w.max().item(), 1)]}
+# %% ../../nbs/exercises/07_module.ipynb #7694f64e
+def _spread(f):
+    "How the weights of a larger layer begin"
+    w = next(f(400, 50).parameters()).detach()*400**.5 # should lie between -1 and 1
+    if w.min()>=0: return 'not below zero'
+    top = w.abs().max()
+    return 'too large' if top>1.001 else 'too small' if top<.95 else 'between ±1/√n_in'
 
 @book.exercise(inputs=lambda: [(3, 2, torch.tensor([[1.,-2,3],[0,5,-6]])), (1, 4, torch.tensor([[-2.],[4]])), (3, 3, torch.randn(2, 3)), (4, 6, torch.randn(5, 4))],
     hints=['`fan_uniform(n_in, n_out, n_in)` draws the numbers: the first argument is n_in, then comes the shape.',
            'The shape is `(n_out,n_in)`: a row for each neuron.',
            '`forward` returns `x@self.weight.t()`.'],
-    difficulty=1, minutes=5, observe=lambda f, n_in, n_out, x: _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), lambda m: _extremes(f)))
+    difficulty=1, minutes=5, observe=lambda f, n_in, n_out, x: _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), lambda m: _spread(f)))
 class BiasFree(nn.Module):
     "A linear layer without a bias"
     def __init__(self, n_in, n_out): # sizes
@@ -141,6 +146,13 @@ class _BiasFreeLayout(BiasFree.fn):
         self.weight = nn.Parameter(fan_uniform(n_in, n_in, n_out))
     def forward(self, x): return x@self.weight
 
+# %% ../../nbs/exercises/07_module.ipynb #2f8b1312
+@BiasFree.mistake('the sizes of `weight` are exchanged: it is `(n_out,n_in)`, a row for each neuron')
+class _BiasFreeSizes(BiasFree.fn):
+    def __init__(self, n_in, n_out):
+        nn.Module.__init__(self)
+        self.weight = nn.Parameter(fan_uniform(n_in, n_in, n_out))
+
 # %% ../../nbs/exercises/07_module.ipynb #d56edbb4
 @BiasFree.mistake('`weight` is a plain tensor, which a module does not find: wrap it in `nn.Parameter`')
 class _BiasFreePlain(BiasFree.fn):
@@ -161,8 +173,15 @@ class _BiasFreeBias(BiasFree.fn):
         self.bias = nn.Parameter(fan_uniform(n_in, n_out))
     def forward(self, x): return x@self.weight.t() + self.bias
 
-# %% ../../nbs/exercises/07_module.ipynb #221a86fc
-@BiasFree.mistake('the weights begin between 0 and 1/√n_in: the half below zero is missing')
+# %% ../../nbs/exercises/07_module.ipynb #8f21fa3f
+@BiasFree.mistake('the weights begin too large: they lie between ±1/√n_in, and `fan_uniform` wants n_in first')
+class _BiasFreeLarge(BiasFree.fn):
+    def __init__(self, n_in, n_out):
+        super().__init__(n_in, n_out)
+        with torch.no_grad(): self.weight.normal_()
+
+# %% ../../nbs/exercises/07_module.ipynb #dd9cbada
+@BiasFree.mistake('the weights begin at 0 or above: the half below zero is missing')
 class _BiasFreePositive(BiasFree.fn):
     def __init__(self, n_in, n_out):
         super().__init__(n_in, n_out)
@@ -206,10 +225,10 @@ def _count_shared(module):
 @count_parameters.mistake('only the parameters of the outermost module are counted, not those of its parts')
 def _count_outermost(module): return sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
 
-# %% ../../nbs/exercises/07_module.ipynb #540a52d5
+# %% ../../nbs/exercises/07_module.ipynb #7e3bf764
 def _with_grads(params, grads):
     ps = [nn.Parameter(p) for p in params]
-    for p,g in zip(ps, grads): p.grad = g
+    for p,g in zip(ps, grads): p.grad = g if g is None else g.clone()
     return ps
 
 def _see_step(f, params, grads, lr):
@@ -301,8 +320,8 @@ class _ResidualPlain(Residual.fn):
 class _ResidualNoSuper(Residual.fn):
     def __init__(self, inner): self.inner = inner
 
-# %% ../../nbs/exercises/07_module.ipynb #005c82a2
-@Residual.mistake('no parameter is found: is `inner` kept in a list, or not kept as an attribute at all?')
+# %% ../../nbs/exercises/07_module.ipynb #9c694509
+@Residual.mistake('no parameter is found: `inner` must be an attribute, and not in a list')
 class _ResidualList(Residual.fn):
     def __init__(self, inner):
         nn.Module.__init__(self)
@@ -362,6 +381,13 @@ class _TowerLinear(Tower.fn):
 @Tower.mistake('the ReLU comes before each layer, so it cuts off the negative inputs: it belongs between two layers')
 class _TowerFirst(Tower.fn):
     def forward(self, x): return super().forward(x.relu())
+
+# %% ../../nbs/exercises/07_module.ipynb #fbb6d761
+@Tower.mistake('each layer gets `x` itself: it must get what the layer before it made')
+class _TowerSame(Tower.fn):
+    def forward(self, x):
+        for l in self.layers[:-1]: l(x).relu()
+        return self.layers[-1](x)
 
 # %% ../../nbs/exercises/07_module.ipynb #f4a47f96
 @Tower.mistake('a layer is missing: between n sizes there are n-1 layers')
@@ -432,19 +458,21 @@ class _PReLUConstant(PReLU.fn):
 class _PReLUDetached(PReLU.fn):
     def forward(self, x): return torch.where(x>0, x, self.slope.detach()*x)
 
-# %% ../../nbs/exercises/07_module.ipynb #d280cdae
+# %% ../../nbs/exercises/07_module.ipynb #46ba681b
 def _see_dropout(f, p, x):
     with _sorted():
         m = f(p)
         m.eval()
         use = m(x)
         m.train()
-        many = x.reshape(-1).repeat(4000//x.numel())
-        a,b = m(many),m(many)
+        many = x.reshape(-1).repeat(3600//x.numel()).view(60, 60)
+        given = many.clone()
+        a,b = m(given),m(many.clone())
     if not all(torch.is_tensor(o) and o.shape==many.shape for o in (a,b)): return {'in use':use, 'in training':a}
-    factors = sorted({round(o, 3) for o in (a/many).tolist()})
-    return {'in use':use, 'factors in training':factors[:3], 'share of zeros':round((a==0).double().mean().item(), 1),
-            'a second call is different':not torch.equal(a, b)}
+    factors,zeros = sorted({round(o, 3) for o in (a/many).view(-1).tolist()}),a==0
+    return {'in use':use, 'factors in training':factors[:3], 'share of zeros':round(zeros.double().mean().item(), 1),
+            'a second call is different':not torch.equal(a, b), 'rows are different':bool((zeros!=zeros[0]).any()),
+            'input is changed':not torch.equal(given, many)}
 
 @book.exercise(inputs=lambda: [(.5, torch.tensor([[1.,-2,3],[4,5,-6]])), (.2, torch.tensor([-2.])), (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5))],
     hints=['`self.training` says whether this is training. In use, return `x`.',
@@ -464,6 +492,11 @@ class Dropout(Module):
 @Dropout.mistake('it drops numbers in use too: ask `self.training`')
 class _DropoutAlways(Dropout.fn):
     def forward(self, x): return x*(torch.rand_like(x)>=self.p)/(1-self.p)
+
+# %% ../../nbs/exercises/07_module.ipynb #3a743926
+@Dropout.mistake('all rows get the same zeros: draw a number for each entry, `torch.rand_like(x)`')
+class _DropoutRows(Dropout.fn):
+    def forward(self, x): return x*(torch.rand(x.shape[-1])>=self.p)/(1-self.p) if self.training else x
 
 # %% ../../nbs/exercises/07_module.ipynb #21833489
 @Dropout.mistake('the others are not divided by `1-p`: the sums in training are smaller than in use')
@@ -490,13 +523,14 @@ class _DropoutInUse(Dropout.fn):
 class _DropoutTurned(Dropout.fn):
     def forward(self, x): return x if self.training else x*(torch.rand_like(x)>=self.p)/(1-self.p)
 
-# %% ../../nbs/exercises/07_module.ipynb #2d75ba4d
+# %% ../../nbs/exercises/07_module.ipynb #45c5b27e
 def _see_loaded(f, module, state):
     objects = dict(module.named_parameters())
     with _sorted(): left = f(module, state)
     now = dict(module.named_parameters())
     return {'stay as they were':left, 'state afterwards':{n:p.detach() for n,p in now.items()},
-            'same objects':[*now]==[*objects] and all(now[n] is objects[n] for n in now)}
+            'same objects':[*now]==[*objects] and all(now[n] is objects[n] for n in now),
+            'memory shared with state':bool({p.data_ptr() for p in now.values()} & {t.data_ptr() for t in state.values()})}
 
 def _old(**shapes): return {n.replace('_', '.').lstrip('.'):torch.randn(*s) for n,s in shapes.items()}
 
@@ -530,6 +564,19 @@ def _load_stretches(module, state):
         else: left.append(name)
     return left
 
+# %% ../../nbs/exercises/07_module.ipynb #ed4a2a0c
+@load_matching.mistake('the module shares memory with `state`, so a step changes both: copy the numbers, `copy_`')
+def _load_shares(module, state):
+    for n,p in module.named_parameters():
+        if n in state and state[n].shape==p.shape: p.data = state[n]
+    return [n for n,p in module.named_parameters() if n not in state or state[n].shape!=p.shape]
+
+# %% ../../nbs/exercises/07_module.ipynb #77490903
+@load_matching.mistake('entries of another shape are missing in the answer: they stay as they were, too')
+def _load_unnamed(module, state):
+    load_matching.fn(module, state)
+    return [n for n in module.state_dict() if n not in state]
+
 # %% ../../nbs/exercises/07_module.ipynb #4ab65a31
 @load_matching.mistake('it returns the names that were loaded: those that stay as they were are asked for')
 def _load_loaded(module, state):
@@ -556,15 +603,16 @@ def _load_strict(module, state):
     module.load_state_dict(state)
     return []
 
-# %% ../../nbs/exercises/07_module.ipynb #35b9718d
+# %% ../../nbs/exercises/07_module.ipynb #8e3ac5a2
 def _see_post_init(f, a, b):
     calls = []
     class Bare(metaclass=f):
         def __init__(self, a, b=0): calls.append(['__init__',a,b])
     class Whole(Bare):
         def __post_init__(self): calls.append(['__post_init__'])
+    class Late(Whole): pass
     when_defined = [*calls]
-    objects = [Whole(a, b=b),Bare(a)]
+    objects = [Whole(a, b=b),Bare(a),Late(a)]
     return {'calls':calls, 'calls when a class is defined':when_defined, 'objects':[type(o).__name__ for o in objects]}
 
 @book.exercise(inputs=lambda: [(1, -2), ([3.,4.], None), (float(torch.rand(())), 2)],
@@ -602,6 +650,14 @@ class _PostInitAlways(type):
     def __call__(cls, *args, **kwargs):
         obj = super().__call__(*args, **kwargs)
         obj.__post_init__()
+        return obj
+
+# %% ../../nbs/exercises/07_module.ipynb #6424dfc8
+@PostInit.mistake('a method that is inherited is not called: `hasattr` finds it')
+class _PostInitOwn(type):
+    def __call__(cls, *args, **kwargs):
+        obj = super().__call__(*args, **kwargs)
+        if '__post_init__' in vars(cls): obj.__post_init__()
         return obj
 
 # %% ../../nbs/exercises/07_module.ipynb #cc5cea7c
@@ -680,6 +736,14 @@ def _momentum_recorded(params, velocities, lr, momentum):
     for p,v in zip(params, velocities):
         v.mul_(momentum).add_(p.grad)
         p -= lr*v
+
+# %% ../../nbs/exercises/07_module.ipynb #d8c80533
+@momentum_step.mistake('the old velocity is there twice: `v += momentum*v + p.grad` keeps all of it and adds a share')
+def _momentum_twice(params, velocities, lr, momentum):
+    with torch.no_grad():
+        for p,v in zip(params, velocities):
+            v += momentum*v + p.grad
+            p -= lr*v
 
 # %% ../../nbs/exercises/07_module.ipynb #75a5adaf
 @momentum_step.mistake('it goes uphill: the step is *against* the velocity')
