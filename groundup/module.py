@@ -187,10 +187,10 @@ def _named(module, kind):
                 seen.add(id(t))
     return walk(set())
 
-# %% ../nbs/07_module.ipynb #80f309ec
+# %% ../nbs/07_module.ipynb #93a12016
 def _misfits(own, state):
     "What stands between the tensors `own` and those of `state`: sentences"
-    if not isinstance(state, dict): raise TypeError(f'state is not a dictionary: it is a {type(state).__name__}')
+    if not isinstance(state, dict): raise TypeError(f'state is a {type(state).__name__}, not a dictionary')
     odd = {'missing':[n for n in own if n not in state], 'unexpected':[n for n in state if n not in own]}
     bad,first = [f'{word}: {", ".join(map(str, ns))}' for word,ns in odd.items() if ns],{}
     for n,t in own.items():
@@ -198,7 +198,7 @@ def _misfits(own, state):
         if not isinstance(s, Tensor): bad.append(f'{n} is not a tensor: it is a {type(s).__name__}')
         elif s.shape!=t.shape: bad.append(f'{n} is {tuple(s.shape)}, not {tuple(t.shape)}')
         elif s.dtype!=t.dtype: bad.append(f'{n} is {s.dtype}, not {t.dtype}')
-        elif {n,n0}<={*state} and _differ(s, state[n0]): bad.append(f'{n0} and {n} are one tensor, but differ')
+        elif {n,n0}<={*state} and _differ(s, state[n0]): bad.append(f'{n0} and {n} differ, but are one tensor')
     return bad
 
 def _load(own, state):
@@ -335,12 +335,12 @@ class AutoModule(Module, metaclass=AutoInit):
     "A `Module` whose subclasses need no `super().__init__()`"
     def __pre_init__(self): Module.__init__(self)
 
-# %% ../nbs/07_module.ipynb #b3c4e3e0
+# %% ../nbs/07_module.ipynb #a4cdb19d
 def check_params(
     params # tensors, such as `model.parameters()`
 )->list: # each once
     "A list of parameters, or an error"
-    if isinstance(params, Tensor): raise TypeError('params is one tensor: pass a list, such as model.parameters()')
+    if isinstance(params, Tensor): raise TypeError('params is one tensor: pass a list of them')
     params = [*{id(p):p for p in params}.values()]
     if not params: raise ValueError('params is empty: is nn.Parameter missing, or a list not a ModuleList?')
     for p in params:

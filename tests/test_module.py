@@ -319,7 +319,7 @@ def test_shared_parameters_must_agree():
     s = {n:t.clone() for n,t in m.state_dict().items()} # a deepcopy would share too
     assert [*s] == ['0.weight','0.bias','1.weight','1.bias'] and len([*m.parameters()]) == 2
     s['1.bias'].add_(1)
-    refuses(lambda: m.load_state_dict(s), ValueError, '0.bias and 1.bias are one tensor')
+    refuses(lambda: m.load_state_dict(s), ValueError, '0.bias and 1.bias differ, but are one tensor')
     s['0.bias'] = s['1.bias'].clone()
     for k in '01': s[f'{k}.weight'] = torch.tensor([[float('nan'),1],[float('inf'),2]])
     m.load_state_dict(s)
