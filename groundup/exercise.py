@@ -120,12 +120,12 @@ def syntax(
             if found := [n for n in ast.walk(tree) if _defines(n, f, c)]: return found[-1]
     except Exception: return None
 
-# %% ../nbs/support/exercise.ipynb #a8b4b353
+# %% ../nbs/support/exercise.ipynb #8a3b0b74
 def _idle(n):
     if isinstance(n, ast.Raise): n = getattr(n.exc, 'func', n.exc)
     if isinstance(n, ast.Name): return n.id=='NotImplementedError'
     return isinstance(n, ast.Pass) or isinstance(n, ast.Expr) and (
-        isinstance(n.value, ast.Constant) or ast.unparse(n).startswith('super().__init__('))
+        isinstance(n.value, ast.Constant) or ast.unparse(n)=='super().__init__()')
 
 def _is_stub(f, node):
     if inspect.isclass(f) and not any(inspect.isroutine(o) for o in vars(f).values()): return True
@@ -419,7 +419,7 @@ def _run(self:Exercise, f, args):
     changed = tuple(n for n,a,b in zip(self._named(args), mine, before) if _differ(_plain(a), _plain(b)))
     return out._replace(value=_clone(out.value, {}), changed=changed)
 
-# %% ../nbs/support/exercise.ipynb #fcdc28f3
+# %% ../nbs/support/exercise.ipynb #24d4e599
 @patch
 def _ours(self:Exercise, f, cases):
     "The outcomes of the solution or of a mistake, whose warnings nobody needs"
@@ -436,7 +436,7 @@ def _misuse(self:Exercise, f, cases):
     if not callable(f): return f'{own} {brief(f)}: pass it without calling it, `ex.{n}.check({n})`.'
     is_class,a,b = inspect.isclass(f),*('class' if inspect.isclass(o) else 'function' for o in (f, self.fn))
     if a!=b: return f'{own} the {a} `{brief(f)}`: a {b} is asked for.'
-    if self.observe: # how it is called is not known: as many arguments as the solution needs
+    if self.observe and not is_class: # how it is called is not known: as many arguments as the solution needs
         ps = inspect.signature(self.fn).parameters.values()
         cases = [(None,)*sum(p.default is p.empty and p.kind in (0,1) for p in ps)]
     try: sig = not is_class and inspect.signature(f)

@@ -637,3 +637,32 @@ def test_prove_rejects_a_mistake_that_does_not_run():
     @total.mistake('it is doubled')
     def _total_slip(a): return 2*totals(a)
     with pytest.raises(AssertionError, match='_total_slip does not run'): total.prove()
+
+
+# classes
+def test_a_class_that_only_calls_its_superclass_is_an_answer():
+    book = Book('classes')
+    def observe(cls, n): return tuple(cls(n).weight.shape), cls(n).bias is None
+    @book.exercise(inputs=lambda: [(2,), (3,), (random.randint(4, 9),)], hints=['a','b','c'], difficulty=1, minutes=1, observe=observe)
+    class Wide(nn.Linear):
+        "A linear layer of one output"
+        def __init__(self, n): super().__init__(n, 1)
+    class WideOwn(nn.Linear):
+        def __init__(self, n): super().__init__(n, 1)
+    class WideStub(nn.Linear):
+        def __init__(self, n):
+            super().__init__()
+            ...
+    assert Wide.judge(WideOwn).kind=='right'
+    assert Wide.judge(WideStub).kind=='unwritten'
+
+def test_a_class_with_a_metaclass_is_judged():
+    class Meta(type):
+        def __call__(cls, *args): return type.__call__(cls)
+    book = Book('meta')
+    @book.exercise(inputs=lambda: [(2,), (3,)], hints=['a','b','c'], difficulty=1, minutes=1, observe=lambda cls, n: cls(n).n)
+    class Seven(metaclass=Meta):
+        def __init__(self): self.n = 7
+    class Eight(metaclass=Meta):
+        def __init__(self): self.n = 8
+    assert Seven.judge(Eight).kind=='wrong'
