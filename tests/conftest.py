@@ -26,9 +26,9 @@ def chromium():
     if os.environ.get('GROUNDUP_BROWSER') == 'required': pytest.fail(advice)
     pytest.skip(advice)
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def browser(chromium):
-    "Playwright's browser, without its own download and without requests of its own"
+    "Playwright's browser, without its own download and without requests of its own; two at once would clash"
     from playwright.sync_api import sync_playwright
     args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
             '--disable-sync', '--no-first-run', '--disable-dev-shm-usage']

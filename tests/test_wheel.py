@@ -1,6 +1,7 @@
 """What a person gets who installs the package and has nothing of the checkout, as in Colab: the wheel's contents, and each
 lesson copied alone into an empty folder."""
 import configparser, json, os, shutil, subprocess, sys, sysconfig, zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,10 @@ def test_installed(python, alone):
     out = sh(python, '-c', 'import groundup, groundup.data as d; print(groundup.__file__, d.digits().x.shape)', cwd=alone)
     assert out.startswith(str(python.parent.parent)) and '784' in out
 
-@pytest.mark.parametrize('lesson', [o.stem for o in lessons])
-def test_lesson_alone(lesson, python, alone):
-    "Every cell of the lesson runs against the installed package"
-    shutil.copy(root/f'nbs/{lesson}.ipynb', alone)
+def run_alone(lesson, python, folder):
+    "Run a copy of the lesson in an empty folder, with the installed package; where that lies"
+    (folder/'empty').mkdir(parents=True)
+    shutil.copy(root/f'nbs/{lesson}.ipynb', folder/'empty')
     code = '''if True:
         import nbformat, sys
         from nbclient import NotebookClient
@@ -79,9 +80,25 @@ def test_lesson_alone(lesson, python, alone):
         nb.cells.append(nbformat.v4.new_code_cell("import groundup; print(groundup.__file__)"))
         NotebookClient(nb, timeout=300, kernel_name='python3').execute()
         print(nb.cells[-1].outputs[0].text)'''
-    out = sh(python, '-c', code, f'{lesson}.ipynb', cwd=alone, env=os.environ | dict(JUPYTER_PATH=str(alone/'none')))
-    assert out.startswith(str(python.parent.parent))
-    assert [o.name for o in alone.iterdir()] == [f'{lesson}.ipynb'], 'the lesson leaves files behind'
+    env = {k: v for k,v in os.environ.items() if k != 'PYTHONPATH'}
+    env |= dict(JUPYTER_PATH=str(folder/'none'), GROUNDUP_DATA=str(folder/'data'))
+    out = sh(python, '-c', code, f'{lesson}.ipynb', cwd=folder/'empty', env=env)
+    left = [o.name for o in (folder/'empty').iterdir() if o.name != f'{lesson}.ipynb']
+    assert not left, f'the lesson leaves files behind: {left}'
+    return out
+
+@pytest.fixture(scope='module')
+def runs(python, tmp_path_factory):
+    "All lessons alone, two at a time"
+    folder = tmp_path_factory.mktemp('alone')
+    with ThreadPoolExecutor(2) as pool:
+        yield {o.stem: pool.submit(run_alone, o.stem, python, folder/o.stem) for o in lessons}
+        pool.shutdown(cancel_futures=True)
+
+@pytest.mark.parametrize('lesson', [o.stem for o in lessons])
+def test_lesson_alone(lesson, runs, python):
+    "Every cell of the lesson runs against the installed package"
+    assert runs[lesson].result().startswith(str(python.parent.parent))
 
 @pytest.mark.skipif(not (root/'groundup/matmul.py').exists(), reason='there is no module matmul')
 def test_import_is_light(python, alone):

@@ -2,10 +2,10 @@
 
 1. generated: `groundup/` and README.md agree with the notebooks, and the notebooks are clean.
 2. notebooks: nbdev's test of each notebook, in a process of its own.
-3. pytest: what no lesson teaches, in `tests/`.
+3. pytest: what no lesson teaches, in `tests/`. It works beside the notebooks, two things at a time.
 
 The last line is `N passed, M failed`; the exit status is 1 when anything failed."""
-import os, re, signal, subprocess, sys, tempfile, time
+import os, re, signal, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
@@ -73,11 +73,12 @@ def addresses():
                 res.append(f'{nb.rel(o)}: its badge opens {m[4]}')
     return '\n'.join(res)
 
-def generated(_):
+def generated():
     print('Generated files and notebooks')
     for name,f in [('groundup/ agrees with the notebooks', package), ('each notebook makes a module of its own', modules),
                    ('README.md agrees with the map', readme), ('notebooks are clean', cleaned),
                    ('links agree with settings.ini', addresses)]: attempt(name, f)
+    print()
 
 
 # 2. notebooks
@@ -114,8 +115,12 @@ def notebooks(names):
     print('Notebooks (nbdev)')
     files = nb.notebooks(names)
     if not files: return report('notebooks', time.time(), 'there is not one')
+    def one(path):
+        with slots: test_notebook(path)
     pool = ThreadPoolExecutor(2)
-    try: list(pool.map(test_notebook, files))
+    try:
+        list(pool.map(one, files))
+        print()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for o in list(running): kill(o)
@@ -123,31 +128,61 @@ def notebooks(names):
 
 
 # 3. tests/
-def pytest(_):
-    print('Tests (pytest)', flush=True)
-    start = time.time()
-    with tempfile.TemporaryDirectory() as d:
-        xml = Path(d)/'pytest.xml'
-        code = subprocess.call([sys.executable, '-m', 'pytest', '-q', '--durations=10', '--durations-min=2', f'--junitxml={xml}', 'tests'], cwd=nb.root)
-        if code < 0 or code == 2 and not xml.exists(): return report('pytest', start, f'exit status {code}')
-        cases = ElementTree.parse(xml).iter('testcase') if xml.exists() else []
-        for c in cases:
+slots = threading.Semaphore(2) # two things at a time: notebooks, or a notebook and pytest
+
+class Pytest:
+    "pytest, at work beside the notebooks; what it prints is kept until it is its turn"
+    def __init__(self, folder):
+        slots.acquire()
+        self.start, self.xml, self.kept, self.live = time.time(), Path(folder)/'pytest.xml', b'', False
+        cmd = [sys.executable, '-m', 'pytest', '--no-header', '--durations=10', '--durations-min=2', f'--junitxml={self.xml}', 'tests']
+        self.proc = subprocess.Popen(cmd, cwd=nb.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.lock, self.thread = threading.Lock(), threading.Thread(target=self.pump, daemon=True)
+        self.thread.start()
+
+    def pump(self):
+        while chunk := self.proc.stdout.read1():
+            with self.lock:
+                self.kept += chunk
+                if self.live: self.flush()
+        slots.release()
+
+    def flush(self):
+        sys.stdout.buffer.write(self.kept)
+        sys.stdout.flush()
+        self.kept = b''
+
+    def finish(self):
+        "Show what it printed and prints, and count its tests"
+        print('Tests (pytest)', flush=True)
+        with self.lock:
+            self.live = True
+            self.flush()
+        self.thread.join()
+        code = self.proc.wait()
+        bad = 0
+        for c in ElementTree.parse(self.xml).iter('testcase') if self.xml.exists() else []:
             state = {o.tag: o.get('message', '') for o in c}
-            name = f"{c.get('classname', '').replace('.', '/')}.py::{c.get('name')}"
-            if 'failure' in state or 'error' in state: results.append((name, 'FAILED', ''))
-            else: results.append((name, 'skipped' if 'skipped' in state else 'ok', state.get('skipped', '')))
-    if code and not any(s == 'FAILED' for _,s,_ in results): report('pytest', start, f'exit status {code}: no test ran, or pytest itself failed')
+            status = 'FAILED' if {'failure', 'error'} & set(state) else 'skipped' if 'skipped' in state else 'ok'
+            bad += status == 'FAILED'
+            results.append((f"{c.get('classname', '').replace('.', '/')}.py::{c.get('name')}", status, state.get('skipped', '')))
+        if code and not bad: report('pytest', self.start, f'exit status {code}: no test ran, or pytest itself failed')
 
 
 def main(args):
-    parts = dict(generated=generated, notebooks=notebooks, pytest=pytest)
+    parts = 'generated', 'notebooks', 'pytest'
     names = [o for o in args if o not in parts]
-    chosen = [o for o in args if o in parts] or (['notebooks'] if names else list(parts))
-    start = time.time()
-    with nb.own_data():
-        for o in chosen:
-            parts[o](names)
-            print()
+    chosen = [o for o in args if o in parts] or (['notebooks'] if names else parts)
+    start,tests = time.time(),None
+    with nb.own_data() as data:
+        try:
+            if 'generated' in chosen: generated()
+            if 'pytest' in chosen: tests = Pytest(data)
+            if 'notebooks' in chosen: notebooks(names)
+            if tests: tests.finish()
+        finally:
+            if tests and tests.proc.poll() is None: tests.proc.kill()
+    print()
     count = {s: [r for r in results if r[1] == s] for s in ('ok', 'FAILED', 'skipped')}
     for name,_,_ in count['FAILED']: print(f'failed: {name}')
     for why in dict.fromkeys(r[2] for r in count['skipped']): print(f'skipped ({sum(r[2] == why for r in count["skipped"])}): {why}')
