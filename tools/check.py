@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
+import nbformat
+
 import notebooks as nb
 
 results = [] # (name, 'ok' | 'FAILED' | 'skipped', why)
@@ -57,6 +59,8 @@ def cleaned():
         old = o.read_text(encoding='utf8')
         if nb.nb2str(nb.clean(nb.json.loads(old))) != old: res.append(f'{nb.rel(o)} is not clean: run nbdev_clean')
         if 'widgets' in nb.read(o)['metadata'] or 'jupyter.widget-view' in old: res.append(f'{nb.rel(o)} stores widgets: use `make run`')
+        try: nbformat.validate(nb.read(o), relax_add_props=False)
+        except nbformat.ValidationError as e: res.append(f'{nb.rel(o)} is no valid notebook: {str(e).splitlines()[0]}')
         res += [f'{nb.rel(o)} shows a path of a machine in {p}: use `make run`' for p in nb.machine_paths(nb.read(o))]
     return '\n'.join(res)
 
@@ -93,6 +97,7 @@ def test_one(path):
     sys.exit(not ok)
 
 def test_notebook(path):
+    if stopped.is_set(): return
     start = time.time()
     cmd = [sys.executable, __file__, '--one', str(path)]
     proc = subprocess.Popen(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', start_new_session=True)
@@ -102,11 +107,12 @@ def test_notebook(path):
         kill(proc)
         out,why = proc.communicate()[0],f'stopped after {limit} s'
     running.discard(proc)
+    if stopped.is_set(): return
     if proc.returncode == 3: return report(nb.rel(path), start, 'its front matter says skip_exec', skipped=True)
     if proc.returncode and not why: why = re.sub(r'\x1b\[[\d;]*m', '', out).strip()[-6000:] or f'exit status {proc.returncode}'
     report(nb.rel(path), start, why)
 
-running = set()
+running,stopped = set(),threading.Event() # Ctrl-C sets it
 def kill(proc):
     try: os.killpg(proc.pid, signal.SIGKILL)
     except ProcessLookupError: pass
@@ -122,6 +128,7 @@ def notebooks(names):
         list(pool.map(one, files))
         print()
     except BaseException:
+        stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)
         for o in list(running): kill(o)
         raise

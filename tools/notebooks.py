@@ -153,8 +153,8 @@ def tidy(nb):
         for o in c.get('outputs', []):
             if o.get('data', {}).pop('application/vnd.jupyter.widget-view+json', None): o['data'].pop('text/plain', None)
             for d,k in texts(o):
-                text = ''.join(d[k])
-                d[k] = smaller(text) if k == 'image/svg+xml' else neutral(text)
+                if k == 'traceback': d[k] = [neutral(t) for t in d[k]] # a list of frames
+                else: d[k] = (smaller if k == 'image/svg+xml' else neutral)(''.join(d[k])).splitlines(True)
         if 'outputs' in c: c['outputs'] = [o for o in c['outputs'] if o.get('data', True)]
     return clean(nb)
 
@@ -169,7 +169,7 @@ def execute(path, timeout=600):
     from nbclient import NotebookClient
     nb = nbformat.read(path, as_version=4)
     NotebookClient(nb, timeout=timeout, kernel_name='python3', record_timing=False, coalesce_streams=True,
-                   store_widget_state=False, resources=dict(metadata=dict(path=str(path.parent)))).execute()
+                   extra_arguments=['--log-level=40'], resources=dict(metadata=dict(path=str(path.parent)))).execute()
     nb = tidy(json.loads(nbformat.writes(nb)))
     left = list(machine_paths(nb))
     if left: raise RuntimeError('an output shows a path of this machine: '+'; '.join(left))
@@ -187,7 +187,7 @@ def run(names):
             try: new = write(o, execute(o))
             except Exception as e:
                 failed.append(rel(o))
-                print(f'{time.time()-start:6.1f} s  failed, file unchanged\n{e}', flush=True)
+                print(f'{time.time()-start:6.1f} s  failed, file unchanged\n{type(e).__name__}: {e}', flush=True)
             else: print(f'{time.time()-start:6.1f} s  '+('stored' if new else 'no change'), flush=True)
     export()
     if failed: sys.exit(f"failed: {', '.join(failed)}")
