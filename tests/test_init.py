@@ -262,7 +262,43 @@ def test_pictures():
     fig = gi.show_depth({'a':s, 'b':2*s})
     ax = fig.axes[0]
     assert [t.get_text() for t in ax.texts] == ['a','b'] and ax.get_xlabel() == 'layer' and ax.get_yscale() == 'log'
-    assert ax.lines[0].get_xdata()[-1] == 40
+    xs = ax.lines[0].get_xdata()
+    assert xs[0] == 1 and xs[-1] == 40 # thinned, but from the first layer to the last
+    for n in (2,30,31,32,33): # any depth keeps both ends, each layer once, in order
+        xs = gi.show_depth({'a':torch.rand(3, n)+1}).axes[0].lines[0].get_xdata()
+        assert xs[0] == 1 and xs[-1] == n and (xs[1:] > xs[:-1]).all()
+    wide = gi.show_depth({'a':10.**torch.linspace(-45, 38, 9, dtype=torch.float64).expand(3, 9)}).axes[0]
+    same([round(math.log10(t)) for t in wide.get_yticks()], [-40,-20,0,20,40])
     fig = gi.show_histograms({'r':gi.activations(x, gi.draw_weights(8, [8]*3, .3)), 'q':[x,x,x]}, [1,3])
     assert len(fig.axes) == 4 and [a.get_title() for a in fig.axes] == ['layer 1','layer 3','','']
+    full = gi.show_histograms({'zeros':[torch.zeros(4, 5)]}, [1]).axes[0]
+    assert full.get_ylim() == (0,1) and full.patches[0].get_data().values.max() == 1 # a share, and nothing is cut
     plt.close('all')
+
+
+# exercises: answers that are right in another form, and mistakes by name
+def test_verdicts():
+    from groundup.exercises import init as ex
+    root = lambda t: (t**2).mean().sqrt().item()
+    right = [(ex.gain_of, lambda act, z: 1/root(act(z).double())), (ex.gain_of, lambda act, z: 1/root(act(z))),
+             (ex.forward_backward, lambda sizes, scale: (math.prod(float(torch.tensor(n).sqrt())*scale for n in sizes[:-1]),
+                                                         math.prod(float(torch.tensor(n).sqrt())*scale for n in sizes[1:])))]
+    for e,f in right: assert e.judge(f).ok, e.judge(f)
+    wrong = [(ex.gain_of, lambda act, z: 1/act(z).std().item(), 'std'),
+             (ex.gain_of, lambda act, z: 1/(act(z)**2).mean().item(), 'root'),
+             (ex.rescale, lambda x, w: w*(x**2).mean().sqrt()/((x@w)**2).mean(0).sqrt(), 'column'),
+             (ex.rescale, lambda x, w: w*((x**2).sum()/((x@w)**2).sum()).sqrt(), 'sums'),
+             (ex.rescale, lambda x, w: w/len(w)**.5, 'formula'),
+             (ex.scale_for, lambda n, layers, std: 1/n**.5, 'not used'),
+             (ex.fans, lambda shape: (shape[1], shape[0]), 'window'), (ex.fans, lambda shape: tuple(shape[:2]), 'exchanged'),
+             (ex.between_inputs, lambda h: h.var(0, correction=0).mean()/h.var(), 'mean away'),
+             (ex.forward_backward, lambda sizes, scale: (math.prod(scale*n for n in sizes[:-1]),
+                                                         math.prod(scale*n for n in sizes[1:])), 'root')]
+    for e,f,word in wrong: assert word in (e.judge(f).mistake or ''), e.judge(f)
+    def one_layer(l1, l2, l3):
+        (w1,b1),(w2,b2),(w3,b3) = l1,l2,l3
+        return w1@w2@w3, b1@w2+b2@w3+b3
+    assert 'next layer alone' in ex.as_one_layer.judge(one_layer).mistake
+    # right numbers in another form are told so
+    assert 'dtype' in ex.to_uniform.judge(lambda u, std: (u.double()-.5)*12**.5*std).text
+    assert 'return' in ex.relu_factor.judge(lambda n_in, bound: print(end='')).text

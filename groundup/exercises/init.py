@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['book', 'progress', 'as_one_layer', 'scale_for', 'rescale', 'forward_backward', 'to_uniform', 'fans', 'gain_of',
-           'glorot_bound', 'between_inputs']
+           'relu_factor', 'between_inputs']
 
 # %% ../../nbs/exercises/04_init.ipynb #65573011
 from math import prod
@@ -16,12 +16,12 @@ from ..init import relu
 book = Book('04_init')
 progress = book.progress
 
-# %% ../../nbs/exercises/04_init.ipynb #35eb95cf
+# %% ../../nbs/exercises/04_init.ipynb #4b76fa4f
 def _layer(n_in, n_out): return torch.randn(n_in, n_out).double(),torch.randn(n_out).double()
 def _three(*n): return tuple(_layer(a, b) for a,b in zip(n, n[1:]))
 
-@book.exercise(inputs=lambda: [_three(3, 4, 2, 5), _three(2, 3, 2, 3), _three(2, 1, 1, 1),
-                               tuple((w.float(),b.float()) for w,b in _three(4, 2, 3, 2))],
+@book.exercise(inputs=lambda: [_three(3, 4, 2, 2), _three(5, 2, 3, 3), _three(2, 1, 1, 1),
+                               tuple((w.float(),b.float()) for w,b in _three(4, 2, 4, 4))],
     hints=['Do it for two layers first. The lesson has the formula.',
            'The weights are multiplied in the order in which the input meets them: `w1@w2@w3`.',
            'What happens to `b1`? It goes through the second layer, and then through the third.'],
@@ -49,13 +49,17 @@ def _as_one_layer_order(l1, l2, l3):
     (w1,b1),(w2,b2),(w3,b3) = l1,l2,l3
     return w3@w2@w1, (b1@w2 + b2)@w3 + b3
 
-# %% ../../nbs/exercises/04_init.ipynb #9ab92f23
+# %% ../../nbs/exercises/04_init.ipynb #7d007430
+@as_one_layer.mistake('each bias goes through the next layer alone: it goes through all layers behind it')
+def _as_one_layer_next(l1, l2, l3): return l1[0]@l2[0]@l3[0], l1[1]@l2[0] + l2[1]@l3[0] + l3[1]
+
+# %% ../../nbs/exercises/04_init.ipynb #a2b7a188
 @book.exercise(inputs=lambda: [(100,50,1.), (100,50,8.), (400,1,.5), (25,10,1e-6), (1,3,.2),
                                (int(torch.randint(2, 900, ())),7,float(torch.rand(())+.1))],
     hints=['One layer multiplies the std by $s\\sqrt n$.',
            'Fifty layers multiply it by the same factor fifty times: a power.',
            'Take the root of the power: `std**(1/layers)` is the factor of one layer.'],
-    difficulty=2, minutes=10, waive=dict(negative='sizes and scales are positive', square='numbers only'))
+    difficulty=2, minutes=10, rtol=1e-5, waive=dict(negative='sizes and scales are positive', square='numbers only'))
 def scale_for(n, layers, std): # numbers -> number
     "The scale of weights (n,n) that makes the std go from 1 to `std` in so many linear layers"
     return std**(1/layers)/n**.5
@@ -79,6 +83,22 @@ def _scale_for_all(n, layers, std): return (std/n**.5)**(1/layers)
 # %% ../../nbs/exercises/04_init.ipynb #7169019b
 @scale_for.mistake('the number of inputs is not used: one layer multiplies the std by `scale*√n`')
 def _scale_for_no_n(n, layers, std): return std**(1/layers)
+
+# %% ../../nbs/exercises/04_init.ipynb #8067a8d0
+@scale_for.mistake('the wanted std is not used: that scale keeps the std at 1')
+def _scale_for_no_std(n, layers, std): return n**-.5
+
+# %% ../../nbs/exercises/04_init.ipynb #9abd303c
+@scale_for.mistake('the factors of all layers are divided out, but the root for one layer is missing')
+def _scale_for_total(n, layers, std): return std/(n**.5)**layers
+
+# %% ../../nbs/exercises/04_init.ipynb #e98f719a
+@scale_for.mistake('it takes a power where it takes a root: the factor of one layer is `std**(1/layers)`')
+def _scale_for_power(n, layers, std): return std**layers/n**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #78e2bd48
+@scale_for.mistake('the root is upside down: to reach a larger std the scale must be larger')
+def _scale_for_inverse(n, layers, std): return std**(-1/layers)/n**.5
 
 # %% ../../nbs/exercises/04_init.ipynb #b1700d49
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[0,4,1]]), torch.tensor([[1.,0],[2,-1],[0,3]])),
@@ -113,13 +133,29 @@ def _rescale_one(x, w): return w/((x@w)**2).mean().sqrt()
 @rescale.mistake('the outputs are rescaled: give back the weights')
 def _rescale_outputs(x, w): return (x@w)*((x**2).mean()/((x@w)**2).mean()).sqrt()
 
-# %% ../../nbs/exercises/04_init.ipynb #2b9b7db3
+# %% ../../nbs/exercises/04_init.ipynb #bad41130
+@rescale.mistake('each column gets a factor of its own: all weights get the same one')
+def _rescale_columns(x, w): return w*((x**2).mean()/((x@w)**2).mean(0)).sqrt()
+
+# %% ../../nbs/exercises/04_init.ipynb #a7c49289
+@rescale.mistake('that is the formula, which holds for the mean of many draws: measure this `x@w`')
+def _rescale_formula(x, w): return w/x.shape[1]**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #2dd95fbc
+@rescale.mistake('sums are compared, and `x` and `x@w` have different numbers of entries: compare means')
+def _rescale_sums(x, w): return w*x.norm()/(x@w).norm()
+
+# %% ../../nbs/exercises/04_init.ipynb #2ea09e03
+@rescale.mistake('the weights are measured: measure what comes out, `x@w`')
+def _rescale_in_weights(x, w): return w*((x**2).mean()/(w**2).mean()).sqrt()
+
+# %% ../../nbs/exercises/04_init.ipynb #cd5215f4
 @book.exercise(inputs=lambda: [([784,50,10],.1), ([100,50],.1), ([7,7,7],.3), ([5,1],2.),
                                (torch.randint(1, 99, (5,)).tolist(),.2)],
     hints=['Forwards, a layer of n_in inputs multiplies the std by `scale*√n_in`.',
            'Backwards, each number is a sum over n_out terms.',
            'Which sizes are an n_in of some layer? All but the last. And which are an n_out?'],
-    difficulty=2, minutes=10,
+    difficulty=2, minutes=10, rtol=1e-5,
     waive=dict(negative='sizes and scales are positive', square='lists of sizes'))
 def forward_backward(sizes, scale): # such as [784,50,10], number -> a pair of numbers
     "The std of the last activations, and of the gradient at the inputs"
@@ -142,6 +178,14 @@ def _forward_backward_squared(sizes, scale):
 # %% ../../nbs/exercises/04_init.ipynb #34422a3f
 @forward_backward.mistake('there is one layer too many: n sizes make n-1 layers')
 def _forward_backward_many(sizes, scale): return (prod(scale*n**.5 for n in sizes),)*2
+
+# %% ../../nbs/exercises/04_init.ipynb #9046792a
+@forward_backward.mistake('the root of n is missing: a sum of n terms has √n times the std of one')
+def _forward_backward_no_root(sizes, scale): return prod(scale*n for n in sizes[:-1]), prod(scale*n for n in sizes[1:])
+
+# %% ../../nbs/exercises/04_init.ipynb #bc0149fb
+@forward_backward.mistake('the scale is taken once: each layer multiplies by it')
+def _forward_backward_once(sizes, scale): return scale*prod(n**.5 for n in sizes[:-1]), scale*prod(n**.5 for n in sizes[1:])
 
 # %% ../../nbs/exercises/04_init.ipynb #2c628666
 @book.exercise(inputs=lambda: [(torch.tensor([0.,.25,.5,1.]), 1.),
@@ -175,8 +219,16 @@ def _to_uniform_plain(u, std): return (u-.5)*std
 @to_uniform.mistake('the numbers are standardised by their own mean and std: use what is known of them')
 def _to_uniform_sample(u, std): return (u-u.mean())/u.std()*std
 
-# %% ../../nbs/exercises/04_init.ipynb #486e7dfc
-@book.exercise(inputs=lambda: [((50,100),), ((16,3,5,5),), ((10,1),), ((4,6,3),), ((7,),), ((),),
+# %% ../../nbs/exercises/04_init.ipynb #551af8a9
+@to_uniform.mistake('the numbers are mirrored: a larger `u` stays a larger weight')
+def _to_uniform_mirrored(u, std): return (.5-u)*12**.5*std
+
+# %% ../../nbs/exercises/04_init.ipynb #6b2d6506
+@to_uniform.mistake('the std 1/√12 is taken for 1/12, which is the variance')
+def _to_uniform_variance(u, std): return (u-.5)*12*std
+
+# %% ../../nbs/exercises/04_init.ipynb #e6f49b9a
+@book.exercise(inputs=lambda: [((50,100),), ((16,3,5,5),), ((10,1),), ((4,6,3),), ((2,3,1,7),),
                                (tuple(torch.randint(1, 9, (5,)).tolist()),)],
     hints=['The first two numbers of the shape are n_out and n_in, in this order.',
            'All further axes are the window. How many pixels has it? An empty product is 1.',
@@ -184,33 +236,30 @@ def _to_uniform_sample(u, std): return (u-u.mean())/u.std()*std
     difficulty=2, minutes=10, waive=dict(negative='sizes are positive', square='the inputs are shapes'))
 def fans(shape): # such as (50,100) or (16,3,5,5) -> (fan_in,fan_out)
     "Fan-in and fan-out as PyTorch reads them from a shape"
-    if len(shape)<2: raise ValueError(f'a weight has two axes or more: {shape}')
     window = prod(shape[2:])
     return shape[1]*window, shape[0]*window
 
-# %% ../../nbs/exercises/04_init.ipynb #147dd073
+# %% ../../nbs/exercises/04_init.ipynb #c16248cb
 @fans.mistake('fan-in and fan-out are exchanged: in PyTorch the outputs come first')
-def _fans_swapped(shape):
-    if len(shape)<2: raise ValueError
-    return shape[0]*prod(shape[2:]), shape[1]*prod(shape[2:])
+def _fans_swapped(shape): return shape[0]*prod(shape[2:]), shape[1]*prod(shape[2:])
 
-# %% ../../nbs/exercises/04_init.ipynb #75a8a5dc
-@fans.mistake('the window is not counted: an output is a sum over all its pixels')
-def _fans_no_window(shape):
-    if len(shape)<2: raise ValueError
-    return shape[1], shape[0]
+# %% ../../nbs/exercises/04_init.ipynb #26b8fdc1
+@fans.mistake('the window is not counted: an output is a sum over all pixels of the window')
+def _fans_no_window(shape): return shape[1], shape[0]
 
-# %% ../../nbs/exercises/04_init.ipynb #63fdc0b2
-@fans.mistake('the window counts for the fan-in only: an input too goes to as many places as it has pixels')
-def _fans_one_window(shape):
-    if len(shape)<2: raise ValueError
-    return prod(shape[1:]), shape[0]
+# %% ../../nbs/exercises/04_init.ipynb #a800098b
+@fans.mistake('the axes are exchanged and the window is not counted: it takes `n_in` times the window')
+def _fans_first_two(shape): return shape[0], shape[1]
 
-# %% ../../nbs/exercises/04_init.ipynb #cb2943ed
-@fans.mistake('a shape with fewer than two axes gets through, or raises another error: raise a `ValueError`')
-def _fans_no_error(shape): return shape[1]*prod(shape[2:]), shape[0]*prod(shape[2:])
+# %% ../../nbs/exercises/04_init.ipynb #01e7ea35
+@fans.mistake('the window counts for the fan-in alone: backwards, too, a sum goes over its pixels')
+def _fans_one_window(shape): return prod(shape[1:]), shape[0]
 
-# %% ../../nbs/exercises/04_init.ipynb #1c06b7cd
+# %% ../../nbs/exercises/04_init.ipynb #fe641dec
+@fans.mistake('the window counts for the fan-out alone: forwards, too, a sum goes over its pixels')
+def _fans_other_window(shape): return shape[1], shape[0]*prod(shape[2:])
+
+# %% ../../nbs/exercises/04_init.ipynb #7b9fcd8a
 def _identity(z): return z
 def _shifted(z): return z+2
 def _leaky(z): return torch.where(z>0, z, -.3*z-1)
@@ -221,7 +270,7 @@ def _leaky(z): return torch.where(z>0, z, -.3*z-1)
     hints=['What matters for the next layer is the mean of the squares of what comes out of `act`.',
            'The weights multiply that by the square of their factor. Together they must give 1.',
            'The factor is 1 over the root of the mean of the squares. Give a Python number: `.item()`.'],
-    difficulty=3, minutes=15)
+    difficulty=3, minutes=15, rtol=1e-5)
 def gain_of(act, z): # a function of a tensor, (n,) -> a number
     "1 over the root of the second moment of `act(z)`"
     return ((act(z)**2).mean()**-.5).item()
@@ -246,36 +295,47 @@ def _gain_of_tensor(act, z): return (act(z)**2).mean()**-.5
 @gain_of.mistake('the second moment of this sample is divided out: z counts as normal with std 1 as it is')
 def _gain_of_ratio(act, z): return ((z**2).mean()/(act(z)**2).mean()).sqrt().item()
 
-# %% ../../nbs/exercises/04_init.ipynb #6d0f1ec5
-@book.exercise(inputs=lambda: [(100,50,1.), (3,3,1.), (784,10,5/3), (1,1,2.),
-                               (torch.randint(1, 99, ()).item(),20,.7)],
-    hints=["Glorot's std is `gain*sqrt(2/(n_in+n_out))`.",
-           'Uniform numbers between -c and c have the std $c/\\sqrt3$.',
-           'Solve for c. The 3 and the 2 meet under the root.'],
-    difficulty=1, minutes=5, waive=dict(negative='sizes and gains are positive', square='numbers only'))
-def glorot_bound(n_in, n_out, gain): # numbers -> number
-    "The bound of uniform weights that have Glorot's std"
-    return gain*(6/(n_in+n_out))**.5
+# %% ../../nbs/exercises/04_init.ipynb #3aafd97f
+@gain_of.mistake('the std is used (dividing by n), and it takes the mean away first: use the mean of the squares')
+def _gain_of_std_all(act, z): return 1/act(z).std(correction=0).item()
 
-# %% ../../nbs/exercises/04_init.ipynb #716e2585
-@glorot_bound.mistake('that is the std: the bound of uniform numbers is √3 times as large')
-def _glorot_bound_std(n_in, n_out, gain): return gain*(2/(n_in+n_out))**.5
+# %% ../../nbs/exercises/04_init.ipynb #c985c290
+@gain_of.mistake('the mean of the absolute values is used: the next layer feels the mean of the squares')
+def _gain_of_abs(act, z): return 1/act(z).abs().mean().item()
 
-# %% ../../nbs/exercises/04_init.ipynb #4049e019
-@glorot_bound.mistake('only the inputs are counted: Glorot takes the middle of both fans')
-def _glorot_bound_lecun(n_in, n_out, gain): return gain*(3/n_in)**.5
+# %% ../../nbs/exercises/04_init.ipynb #b1868b3d
+@book.exercise(inputs=lambda: [(100,.1), (3,2.), (784,784**-.5), (1,.5), (torch.randint(1, 99, ()).item(),.7)],
+    hints=['The weights have the std `bound/√3`.',
+           'A linear layer multiplies the second moment by $n_\\mathrm{in}s^2$.',
+           'ReLU leaves half of the second moment.'],
+    difficulty=1, minutes=5, rtol=1e-5, waive=dict(negative='sizes and bounds are positive', square='numbers only'))
+def relu_factor(n_in, bound): # numbers -> number
+    "The factor of the second moment in a layer with ReLU whose weights are uniform"
+    return n_in*bound**2/6
 
-# %% ../../nbs/exercises/04_init.ipynb #5bbe88b7
-@glorot_bound.mistake('the gain is under the root: it multiplies the bound')
-def _glorot_bound_gain(n_in, n_out, gain): return (6*gain/(n_in+n_out))**.5
+# %% ../../nbs/exercises/04_init.ipynb #bf41aef6
+@relu_factor.mistake('the half is missing that ReLU takes')
+def _relu_factor_linear(n_in, bound): return n_in*bound**2/3
 
-# %% ../../nbs/exercises/04_init.ipynb #817f57ad
-@glorot_bound.mistake('the gain is missing')
-def _glorot_bound_no_gain(n_in, n_out, gain): return (6/(n_in+n_out))**.5
+# %% ../../nbs/exercises/04_init.ipynb #6ba41030
+@relu_factor.mistake('the bound is taken for the std: uniform numbers have the std `bound/√3`')
+def _relu_factor_bound(n_in, bound): return n_in*bound**2/2
 
-# %% ../../nbs/exercises/04_init.ipynb #d98cb3f5
-@glorot_bound.mistake('the root is missing')
-def _glorot_bound_no_root(n_in, n_out, gain): return gain*6/(n_in+n_out)
+# %% ../../nbs/exercises/04_init.ipynb #3f0eec88
+@relu_factor.mistake('that is the factor of the std: the second moment gets its square')
+def _relu_factor_root(n_in, bound): return (n_in*bound**2/6)**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #e9f9fa43
+@relu_factor.mistake('the range is taken to be `bound` wide: it goes from `-bound` to `bound`')
+def _relu_factor_range(n_in, bound): return n_in*bound**2/24
+
+# %% ../../nbs/exercises/04_init.ipynb #41761262
+@relu_factor.mistake('the number of inputs is missing: an output is a sum over them')
+def _relu_factor_one(n_in, bound): return bound**2/6
+
+# %% ../../nbs/exercises/04_init.ipynb #d5a6d3e7
+@relu_factor.mistake('ReLU is taken to halve the numbers: it halves the second moment')
+def _relu_factor_quarter(n_in, bound): return n_in*bound**2/12
 
 # %% ../../nbs/exercises/04_init.ipynb #f0ff100a
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[1,2,5]]),), (torch.tensor([[4.,5],[4,5],[4,5]]),),
@@ -308,3 +368,11 @@ def _between_inputs_each(h): return h.var(0, correction=0)/(h**2).mean()
 # %% ../../nbs/exercises/04_init.ipynb #37f24262
 @between_inputs.mistake('the std is used: the share is of squares, so take the variance')
 def _between_inputs_std(h): return h.std(0, correction=0).mean()/(h**2).mean()
+
+# %% ../../nbs/exercises/04_init.ipynb #3527ac3c
+@between_inputs.mistake('it divides by the variance of all numbers, which takes the mean away: divide by the mean of the squares')
+def _between_inputs_variance(h): return h.var(0, correction=0).mean()/h.var(correction=0)
+
+# %% ../../nbs/exercises/04_init.ipynb #d4e2b39c
+@between_inputs.mistake('it divides by `h.var()`, which takes the mean away: divide by the mean of the squares')
+def _between_inputs_sample(h): return h.var(0, correction=0).mean()/h.var()
