@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_mse', 'mse', 'show_graph', 'check_grad', 'numgrad', 'upstream', 'mse_grad', 'relu_grad', 'lin_grad',
-           'forward_and_backward', 'gradcheck', 'kept', 'Relu', 'Lin', 'Mse', 'Model', 'add_grad', 'zero_grad', 'Layer',
+           'forward_and_backward', 'gradcheck', 'kept', 'Relu', 'Mse', 'Lin', 'Model', 'add_grad', 'zero_grad', 'Layer',
            'LinLayer', 'ReluLayer', 'MseLayer', 'LayerModel', 'alternately']
 
 # %% ../nbs/05_backprop.ipynb #068ef376
@@ -39,7 +39,7 @@ def mse(
     check_mse(out, targ)
     return (out.squeeze(-1)-targ).pow(2).mean()
 
-# %% ../nbs/05_backprop.ipynb #068838de
+# %% ../nbs/05_backprop.ipynb #6840e3f4
 def _steps(steps):
     "Each step as output, operator, inputs"
     found = [re.fullmatch(r'\s*(\w+)\s*=\s*([^\s()]+)\(([\w\s,]+)\)\s*', s) for s in steps]
@@ -54,9 +54,8 @@ def _places(steps):
     given = [(a,col[out]-1) for out,_,ins in steps for a in ins if a not in made]
     for a,c in given: col[a] = min(c, col.get(a, c))
     names = sorted(col, key=lambda n: n not in made) # results first, then what was given, below them
-    return {n:(2.9*col[n], -1.35*sum(col[m]==col[n] for m in names[:names.index(n)])) for n in names}
+    return {n:(3.2*col[n], -1.35*sum(col[m]==col[n] for m in names[:names.index(n)])) for n in names}
 
-# %% ../nbs/05_backprop.ipynb #83b1851a
 def _size(t): return _text(float(t if t.ndim==0 else t.double().pow(2).mean().sqrt()))
 
 def _node(ax, at, name, t):
@@ -64,13 +63,13 @@ def _node(ax, at, name, t):
     g = getattr(t, 'g', None)
     t = t if t is None else torch.as_tensor(t)
     ax.add_patch(_plt().Rectangle((at[0]-1,at[1]-.58), 2, 1.16, fc='#eef3f8', ec='#999999', zorder=2))
-    lines = [(f'{name} {tuple(t.shape)}' if getattr(t, 'ndim', 0) else name, 'black')]
+    shape = str(tuple(getattr(t, 'shape', ()))).replace(' ', '')
+    lines = [(f'{name} {shape}' if getattr(t, 'ndim', 0) else name, 'black')]
     lines += [(s+_size(o), c) for s,o,c in (('',t,palette[0]), ('.g ',g,palette[1])) if o is not None]
     for k,(s,c) in enumerate(lines):
         y = at[1]+.36*((len(lines)-1)/2-k)
         ax.text(at[0], y, s, color=c, ha='center', va='center', fontsize=8, zorder=3)
 
-# %% ../nbs/05_backprop.ipynb #747125bd
 def _arrow(ax, a, b, bend=0., to=None):
     way,patch = f'arc3,rad={bend}',to and to.get_bbox_patch()
     style = dict(arrowstyle='-|>', color='#555555', shrinkA=0, shrinkB=0, connectionstyle=way, patchB=patch)
@@ -78,12 +77,12 @@ def _arrow(ax, a, b, bend=0., to=None):
 
 def _draw_op(ax, at, out, op, ins):
     "The operator left of its result, with an arrow for each of its inputs"
-    x,y = at[out][0]-1.45,at[out][1]
+    x,y = at[out][0]-1.6,at[out][1]
     text = ax.text(x, y, op, ha='center', va='center', fontsize=8, fontstyle='italic', zorder=3,
                    bbox=dict(boxstyle='round,pad=.15', fc='white', ec='#333333'))
     _arrow(ax, (x,y), (at[out][0]-1,y))
     for k,a in enumerate(ins):
-        far,again = at[a][0]<x-2,ins[:k].count(a)
+        far,again = at[a][0]<x-2.2,ins[:k].count(a)
         start = (at[a][0],at[a][1]+.58) if far else (at[a][0]+1,at[a][1]-.4*again)
         _arrow(ax, start, (x,y), -.42 if far else .4*again, text)
 
@@ -128,11 +127,11 @@ def _total(y, dout):
     elif y.ndim: raise ValueError(f'f gives {tuple(y.shape)}, not one number: pass dout, its gradient')
     return float(y if dout is None else (y*dout).sum())
 
-# %% ../nbs/05_backprop.ipynb #823a5911
+# %% ../nbs/05_backprop.ipynb #4d47c92c
 def numgrad(
     f, # function of a tensor; gives one number, or a tensor if there is a `dout`
     x:Tensor, # any shape, float64
-    eps:float=1e-5, # half the step
+    eps:float=1e-5, # how far `x` is moved to each side
     dout:Tensor=None # shape of `f(x)`: the gradient that comes back to it
 )->Tensor: # the shape of `x`
     "The gradient of `f` at `x` by central differences"
@@ -213,13 +212,13 @@ def _agree(name, g, want, rtol, atol):
     raise AssertionError(f'the gradient of {name}{at} is {g[i].item():.6g}, central differences give '
                          f'{want[i].item():.6g} ({int(bad.sum())} of {bad.numel()} differ)')
 
-# %% ../nbs/05_backprop.ipynb #2651a73c
+# %% ../nbs/05_backprop.ipynb #d345d345
 def gradcheck(
     f, # function of the tensors in `inputs`, in their order
     inputs:dict, # name -> tensor, float64
     grads:dict=None, # name -> gradient to check; the `.g` of the tensors if None
     dout:Tensor=None, # the gradient that comes back to the result, unless that is one number
-    eps:float=1e-5, rtol:float=1e-5, atol:float=1e-7 # half the step; allowed difference
+    eps:float=1e-5, rtol:float=1e-5, atol:float=1e-7 # move to each side; allowed difference
 )->bool: # True
     "Hold gradients against central differences; the error names the tensor, the index and both values"
     for name,t in inputs.items():
@@ -238,7 +237,7 @@ def kept(
     if all(n in vars(layer) for n in names): return [vars(layer)[n] for n in names]
     raise RuntimeError(f'{type(layer).__name__}: call it before backward(); each call serves one backward()')
 
-# %% ../nbs/05_backprop.ipynb #a332e31d
+# %% ../nbs/05_backprop.ipynb #789ca7a3
 class Relu:
     "ReLU that keeps what its way back needs"
     def __call__(self, inp:Tensor)->Tensor:
@@ -247,6 +246,15 @@ class Relu:
     def backward(self):
         relu_grad(*kept(self, 'inp', 'out'))
         del self.inp, self.out
+
+class Mse:
+    "The mean squared error, where the way back begins"
+    def __call__(self, out:Tensor, targ:Tensor)->Tensor:
+        self.out,self.targ = out,targ
+        return mse(out, targ)
+    def backward(self):
+        mse_grad(*kept(self, 'out', 'targ'))
+        del self.out, self.targ
 
 # %% ../nbs/05_backprop.ipynb #b484c8c5
 class Lin:
@@ -261,16 +269,6 @@ class Lin:
     def backward(self):
         lin_grad(*kept(self, 'inp', 'out'), self.w, self.b)
         del self.inp, self.out
-
-# %% ../nbs/05_backprop.ipynb #a74b6bbb
-class Mse:
-    "The mean squared error, where the way back begins"
-    def __call__(self, out:Tensor, targ:Tensor)->Tensor:
-        self.out,self.targ = out,targ
-        return mse(out, targ)
-    def backward(self):
-        mse_grad(*kept(self, 'out', 'targ'))
-        del self.out, self.targ
 
 # %% ../nbs/05_backprop.ipynb #0c4c87c0
 class Model:
@@ -336,7 +334,7 @@ class Layer:
     def forward(self, *args): _missing(self, 'forward(self, *args)')
     def bwd(self, dout, *args): _missing(self, 'bwd(self, dout, *args)')
 
-# %% ../nbs/05_backprop.ipynb #af106339
+# %% ../nbs/05_backprop.ipynb #6779df6a
 class LinLayer(Layer):
     "A linear layer"
     def __init__(self,
@@ -349,7 +347,6 @@ class LinLayer(Layer):
         add_grad(self.w, inp.t()@dout)
         add_grad(self.b, dout.sum(0))
 
-# %% ../nbs/05_backprop.ipynb #56ae1c51
 class ReluLayer(Layer):
     "ReLU"
     def forward(self, inp): return relu(inp)

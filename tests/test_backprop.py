@@ -121,6 +121,7 @@ def test_gradients_add_up_until_they_are_forgotten():
         layer(x)
         layer.backward(dout)
         same(w.g, k*(x.t()@dout))
+        if k==1: assert gradcheck(lin, dict(x=x, w=w, b=b), dout=dout)
     zero_grad(w)
     layer(x); layer.backward(dout)
     same((w.g,b.g), (x.t()@dout,4*dout.sum(0)))
@@ -188,6 +189,7 @@ def test_the_squeeze():
 def test_out_of_order():
     x,w,b = d(2, 3),d(3, 4),d(4)
     out = lin(x, w, b)
+    with raises(ValueError, 'no gradient has come back to out'): upstream(out)
     with raises(ValueError, 'no gradient has come back to out'): lin_grad(x, out, w, b)
     with raises(ValueError, 'no gradient has come back to out'): relu_grad(out, relu(out))
     out.g = d(4, 2)
@@ -239,6 +241,8 @@ def test_graph():
     at = bp._places(bp._steps(['l = lin(x,w,b)','o = lin(l,v,c)','e = mse(o,t)']))
     assert len(set(at.values()))==len(at) # no two in one place
     assert at['x'][0]==0 and at['v'][0]==at['l'][0]<at['o'][0]<at['e'][0]
+    with raises(ValueError, "a step is written 'out = op(a,b)': 'lin(x)'"): show_graph('lin(x)')
+    with raises(ValueError, 'no step uses w'): show_graph('y = f(x)', w=1.)
     import matplotlib.pyplot as plt
     plt.close('all')
 

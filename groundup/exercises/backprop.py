@@ -62,6 +62,10 @@ def _read_no_bounds(out): return out.squeeze(-1).round().long()
 @read.mistake('the digits are still floats: make integers of them')
 def _read_float(out): return out.squeeze(-1).round().clamp(0, 9)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #86afd308
+@read.mistake('`argmax` finds the place of the largest of several outputs: here there is one output, and it is the digit itself')
+def _read_argmax(out): return out.argmax(-1)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #638b47e3
 _square,_twice = _called('v*v', lambda v: v*v),_called('2*v', lambda v: 2*v)
 _three,_always_three = _called('3*v-1', lambda v: 3*v-1),_called('3', lambda v: 3.)
@@ -100,12 +104,40 @@ def _chain_two(df, g, dg, h, dh, x): return df(g(h(x)))*dg(h(x))
 @chain.mistake('the factors are added: they are multiplied')
 def _chain_sum(df, g, dg, h, dh, x): return df(g(h(x)))+dg(h(x))+dh(x)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #71db598a
+# %% ../../nbs/exercises/05_backprop.ipynb #302661c2
+@chain.mistake('`df` is taken at `g(x)`: what goes into `f` is `g(h(x))`')
+def _chain_g_at_x(df, g, dg, h, dh, x): return df(g(x))*dg(h(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #3c4dd562
+@chain.mistake('`df` is taken at `x`: what goes into `f` is `g(h(x))`')
+def _chain_f_at_x(df, g, dg, h, dh, x): return df(x)*dg(h(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #fe98344c
+@chain.mistake('`df` is taken at `h(x)`: `g` lies between, so what goes into `f` is `g(h(x))`')
+def _chain_f_at_h(df, g, dg, h, dh, x): return df(h(x))*dg(h(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #fd7af0a5
+@chain.mistake('`dg` is taken at `x`: what goes into `g` is `h(x)`')
+def _chain_dg_at_x(df, g, dg, h, dh, x): return df(g(h(x)))*dg(x)*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #978a236a
+@chain.mistake('`dg` is taken at `g(x)`: what goes into `g` is `h(x)`')
+def _chain_dg_at_g(df, g, dg, h, dh, x): return df(g(h(x)))*dg(g(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #03b23fe4
+@chain.mistake('the functions are in the wrong order: `h` comes first, so it is `g(h(x))`, not `h(g(x))`')
+def _chain_order(df, g, dg, h, dh, x): return df(h(g(x)))*dg(h(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #ae4e4f6d
+@chain.mistake('what goes into `df` is a value of `g`, not of its derivative: `g(h(x))`')
+def _chain_df_of_dg(df, g, dg, h, dh, x): return df(dg(h(x)))*dg(h(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #b30a3532
 _cubes = _called('(x**3).sum()', lambda x: (x**3).sum())
 _sines = _called('(x.sin()*x.exp()).sum()', lambda x: (x.sin()*x.exp()).sum())
 _norm = _called('x.norm()', lambda x: x.norm())
 
-@book.exercise(inputs=lambda: [(_cubes, _float(1,-2,.5), .1), (_cubes, _float(), .01), (_sines, _d(4), 1e-4), (_norm, _d(1)+3, 1e-4),
+@book.exercise(inputs=lambda: [(_cubes, _float(1,-2,.5), .1), (_sines, _d(4), 1e-4), (_norm, _d(1)+3, 1e-4),
                                (_norm, _d(6), .2)],
     hints=['Move one entry at a time, and leave the others where they are.',
            'Work on copies: `up = x.clone()`, then `up[k] += eps`.',
@@ -155,6 +187,40 @@ def _central_brackets(f, x, eps): return central.fn(f, x, eps)*eps**2
 @central.mistake('the two points are one: `up = x` makes no copy, it is another name for the same tensor')
 def _central_no_copy(f, x, eps): return torch.zeros_like(x)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #dbbb57c3
+@central.mistake('it looks to one side only, from `x-eps` to `x`: central differences go to both sides')
+def _central_left(f, x, eps):
+    g = torch.zeros_like(x)
+    for k,e in enumerate(torch.eye(len(x), dtype=x.dtype)): g[k] = (f(x)-f(x-eps*e))/eps
+    return g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cfc3cabb
+@central.mistake('one number comes out: the gradient has one for each entry, so move one entry at a time')
+def _central_one_number(f, x, eps): return (f(x+eps)-f(x-eps))/(2*eps)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #fd95096a
+@central.mistake('the entries are moved by half of `eps`: the points are `x-eps` and `x+eps`')
+def _central_half(f, x, eps): return central.fn(f, x, eps/2)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #67a76f83
+@central.mistake('the entries are moved by `eps/2`, and it divides by `2*eps`: the points are `x-eps` and `x+eps`')
+def _central_quarter(f, x, eps): return central.fn(f, x, eps/2)/2
+
+# %% ../../nbs/exercises/05_backprop.ipynb #b2942d53
+@central.mistake('the difference is not divided: it must be, by `2*eps`')
+def _central_rise(f, x, eps): return central.fn(f, x, eps)*2*eps
+
+# %% ../../nbs/exercises/05_backprop.ipynb #71716efc
+@central.mistake('the sign is turned: it is the upper value minus the lower one')
+def _central_sign(f, x, eps): return -central.fn(f, x, eps)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cfc3ef22
+@central.mistake('that is the exact gradient, by autograd: here it is to be measured, by differences')
+def _central_autograd(f, x, eps):
+    leaf = x.clone().requires_grad_()
+    f(leaf).backward()
+    return leaf.grad
+
 # %% ../../nbs/exercises/05_backprop.ipynb #5d9497cf
 def _see_out(f, out, targ, c):
     f(out, targ, c)
@@ -202,6 +268,24 @@ def _weighted_mse_grad_weights(out, targ, c): out.g = (2/c.sum()*c*(out.squeeze(
 @weighted_mse_grad.mistake('nothing is written into `out.g`: assign to it, `out.g = ...`, and do not return the gradient')
 def _weighted_mse_grad_returns(out, targ, c): return 2*c*(out.squeeze(-1)-targ)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #120d102b
+@weighted_mse_grad.mistake('that is the loss of each image: it is not derived yet')
+def _weighted_mse_grad_loss(out, targ, c): out.g = (c*(out.squeeze(-1)-targ)**2/len(targ)).unsqueeze(-1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #d723b7d4
+@weighted_mse_grad.mistake('the column `(n,1)` meets the weights `(n,)` and broadcasts to `(n,n)`: make a column of `c` too')
+def _weighted_mse_grad_column(out, targ, c):
+    mse_grad(out, targ)
+    out.g = out.g*c
+
+# %% ../../nbs/exercises/05_backprop.ipynb #932b2543
+@weighted_mse_grad.mistake('the gradient is one number: each output has its own')
+def _weighted_mse_grad_mean(out, targ, c): out.g = (2*c*(out.squeeze(-1)-targ)).mean()
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cd16ff3d
+@weighted_mse_grad.mistake('the weights come twice: `c` stands outside of the square')
+def _weighted_mse_grad_squared(out, targ, c): out.g = (2/len(targ)*c*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #9be9e355
 def _see_leaky(f, inp, dout, slope):
     f(inp, _with(torch.where(inp>0, inp, slope*inp), dout), slope)
@@ -241,6 +325,34 @@ def _leaky_grad_times(inp, out, slope): inp.g = out.g*out
 @leaky_grad.mistake('nothing is written into `inp.g`: assign to it, `inp.g = ...`, and do not return the gradient')
 def _leaky_grad_returns(inp, out, slope): return out.g
 
+# %% ../../nbs/exercises/05_backprop.ipynb #25173154
+@leaky_grad.mistake('where the input is not positive, `out.g` is missing: multiply by what comes back there too')
+def _leaky_grad_half(inp, out, slope): inp.g = torch.where(inp>0, out.g, torch.full_like(inp, slope))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #a2adee66
+@leaky_grad.mistake('the two cases are swapped: `slope` belongs where the input is not positive')
+def _leaky_grad_swapped(inp, out, slope): inp.g = torch.where(inp>0, slope*out.g, out.g)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #efb44ca9
+@leaky_grad.mistake('`slope` is taken everywhere: where the input is positive, the derivative is 1')
+def _leaky_grad_everywhere(inp, out, slope): inp.g = slope*out.g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #a2fd98ca
+@leaky_grad.mistake('where the input is not positive stands `inp`, not what comes back: it is `slope*out.g`')
+def _leaky_grad_output(inp, out, slope): inp.g = torch.where(inp>0, out.g, slope*inp)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1a436d28
+@leaky_grad.mistake('`if` decides once, but each place has its own case: `torch.where` decides for each')
+def _leaky_grad_if(inp, out, slope):
+    if inp>0: inp.g = out.g
+    else: inp.g = slope*out.g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1a653438
+@leaky_grad.mistake('`inp.g = out.g` makes no copy: what is then changed in `inp.g` changes `out.g` too')
+def _leaky_grad_in_place(inp, out, slope):
+    inp.g = out.g
+    inp.g[inp<=0] *= slope
+
 # %% ../../nbs/exercises/05_backprop.ipynb #f3a0601f
 def _see_sigmoid(f, inp, dout):
     f(inp, _with(inp.sigmoid(), dout))
@@ -279,6 +391,22 @@ def _sigmoid_grad_sign(inp, out): inp.g = out.g*out*(out-1)
 # %% ../../nbs/exercises/05_backprop.ipynb #64ed1923
 @sigmoid_grad.mistake('nothing is written into `inp.g`: assign to it, `inp.g = ...`, and do not return the gradient')
 def _sigmoid_grad_returns(inp, out): return out.g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1e541232
+@sigmoid_grad.mistake('`out.g` stands where `out` belongs: the derivative is `out*(1-out)`, and `out.g` a factor of its own')
+def _sigmoid_grad_of_g(inp, out): inp.g = out.g*(1-out.g)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #5d6c1b38
+@sigmoid_grad.mistake('the factor `out` is missing: the derivative is `out*(1-out)`')
+def _sigmoid_grad_other_half(inp, out): inp.g = out.g*(1-out)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #58d9a3e3
+@sigmoid_grad.mistake('the derivative is multiplied by `inp`: what comes back is `out.g`')
+def _sigmoid_grad_times_inp(inp, out): inp.g = inp*out*(1-out)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #9fa12b5b
+@sigmoid_grad.mistake('what comes back is added: multiply by it')
+def _sigmoid_grad_plus(inp, out): inp.g = out.g+out*(1-out)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #b48de5d5
 def _see_rows(f, inp, w, b, dout):
@@ -338,6 +466,30 @@ def _lin_rows_grad_no_b(inp, out, w, b): inp.g,w.g = out.g@w,out.g.t()@inp
 # %% ../../nbs/exercises/05_backprop.ipynb #6878e7d3
 @lin_rows_grad.mistake('nothing is written into `.g`: assign to `inp.g`, `w.g` and `b.g`, and return nothing')
 def _lin_rows_grad_returns(inp, out, w, b): return out.g@w
+
+# %% ../../nbs/exercises/05_backprop.ipynb #3429b4b4
+@lin_rows_grad.mistake('`lin_grad(inp, out, w.t(), b)` writes into the `.g` of `w.t()`: that is a new tensor, and `w` has no gradient then')
+def _lin_rows_grad_view(inp, out, w, b): lin_grad(inp, out, w.t(), b)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #72e362d7
+@lin_rows_grad.mistake('the gradient of `b` is one number: sum over the rows only, axis 0')
+def _lin_rows_grad_total(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum()
+
+# %% ../../nbs/exercises/05_backprop.ipynb #a15a4fd1
+@lin_rows_grad.mistake('`w.g` is divided by the size of the batch: the division by n is in the loss already')
+def _lin_rows_grad_w_mean(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp/len(inp),out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #726558bf
+@lin_rows_grad.mistake('a transpose is missing at `w.g`, and `b.g` is summed over the wrong axis. Write the shapes down')
+def _lin_rows_grad_both(inp, out, w, b): inp.g,w.g,b.g = out.g@w,inp.t()@out.g,out.g.sum(1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #e5aa6ce4
+@lin_rows_grad.mistake('the gradient of `b` is 1: that is the derivative of the output by `b`, and what comes back is missing')
+def _lin_rows_grad_ones(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,torch.ones_like(b)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #0f28e327
+@lin_rows_grad.mistake('`inp.g` is not written: without it no layer before this one can learn')
+def _lin_rows_grad_no_inp(inp, out, w, b): w.g,b.g = out.g.t()@inp,out.g.sum(0)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #233299b3
 def _deep(n, *sizes): return _d(n, sizes[0]), _d(n), [(_d(i, o),_d(o)) for i,o in zip(sizes, sizes[1:])]
@@ -406,6 +558,29 @@ def _deep_step_order(x, y, layers):
     mse_grad(way[-1][1], y)
     for inp,out,w,b in way: lin_grad(inp, out, w, b)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #773c1c20
+@deep_step.mistake('each layer has a ReLU on the way forward, the last one too, and none has one on the way back')
+def _deep_step_relu_forward(x, y, layers):
+    acts = [x]
+    for w,b in layers: acts.append(relu(lin(acts[-1], w, b)))
+    mse_grad(acts[-1], y)
+    for k in reversed(range(len(layers))): lin_grad(acts[k], acts[k+1], *layers[k])
+
+# %% ../../nbs/exercises/05_backprop.ipynb #560ed470
+@deep_step.mistake('the way back has no beginning: `mse_grad` writes the first gradient, that of the last output')
+def _deep_step_no_loss(x, y, layers): _deep_backward(_deep_forward(x, layers), True)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #78d4aaf2
+@deep_step.mistake('`x.g` is not written: the first layer worked with a copy of `x`')
+def _deep_step_copy(x, y, layers): deep_step.fn(x.clone(), y, layers)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #f199a8c2
+@deep_step.mistake('the division by n is missing in the gradient of the loss: it is a mean')
+def _deep_step_sum(x, y, layers):
+    way = _deep_forward(x, layers)
+    way[-1][1].g = 2*(way[-1][1]-y[:,None])
+    _deep_backward(way, True)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #28959bf9
 def _see_mul(f, a, b, dout, old):
     "`old` is what stands in `a.g` and `b.g` before, if anything"
@@ -452,11 +627,31 @@ def _mul_grad_no_start(a, b, out):
     a.g = a.g + out.g*b
     b.g = b.g + out.g*a
 
-# %% ../../nbs/exercises/05_backprop.ipynb #37ec9b5c
+# %% ../../nbs/exercises/05_backprop.ipynb #f8e2b0e0
+@mul_grad.mistake('`+=` changes the old gradient in place, and another tensor may hold the same one: write `a.g = a.g + ...`')
+def _mul_grad_in_place(a, b, out):
+    for p,q in (a,b),(b,a):
+        if getattr(p, 'g', None) is None: p.g = torch.zeros_like(p)
+        p.g += out.g*q
+
+# %% ../../nbs/exercises/05_backprop.ipynb #e67aa3f5
+@mul_grad.mistake('the factors are missing: each gets what comes back times the *other* one')
+def _mul_grad_plus(a, b, out): add_grad(a, out.g); add_grad(b, out.g)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #771bc52d
+@mul_grad.mistake('the output itself is used: what comes back is its gradient, `out.g`')
+def _mul_grad_out(a, b, out): add_grad(a, out*b); add_grad(b, out*a)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #34651722
+@mul_grad.mistake('`b` gets nothing: both factors have a gradient')
+def _mul_grad_one(a, b, out): add_grad(a, out.g*b)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #0e776d61
 def _see_scale(cls, s, inp, dout):
     "Two calls and two ways back of one layer, so that gradients have to add up"
     layer = cls(s)
     out = layer(inp)
+    if getattr(out, 'shape', None)!=inp.shape: return {'output':out}
     layer.backward(dout)
     first = {'output':out} | _gs(inp=inp, s=s, dout=dout)
     layer(inp)
@@ -517,3 +712,34 @@ class _ScaleNoDout(Scale.fn):
 @Scale.mistake('`inp` and `dout` are in the wrong order: it is `bwd(self, dout, inp)`')
 class _ScaleOrder(Scale.fn):
     def bwd(self, inp, dout): super().bwd(dout, inp)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #080afc2b
+@Scale.mistake('the gradient of `s` is summed over the wrong axis: it has an entry for each column, so sum over the rows, axis 0')
+class _ScaleAxis(Scale.fn):
+    def bwd(self, dout, inp):
+        add_grad(inp, dout*self.s)
+        add_grad(self.s, (dout*inp).sum(1))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #fcd538bc
+@Scale.mistake('the gradient of `s` is a mean: the effects on all rows add up')
+class _ScaleMean(Scale.fn):
+    def bwd(self, dout, inp):
+        add_grad(inp, dout*self.s)
+        add_grad(self.s, (dout*inp).mean(0))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #18088d88
+@Scale.mistake('the two factors are swapped: the gradient of `inp` is `dout` times `s`, that of `s` is `dout` times `inp`')
+class _ScaleSwapped(Scale.fn):
+    def bwd(self, dout, inp):
+        add_grad(inp, dout*inp)
+        add_grad(self.s, (dout*self.s).sum(0))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #85c6461f
+@Scale.mistake('`@` adds up the columns: each column is multiplied by its own number and stays, `inp*s`')
+class _ScaleProduct(Scale.fn):
+    def forward(self, inp): return inp@self.s
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cfd820ca
+@Scale.mistake('`bwd` adds no gradient: it must call `add_grad` for `inp` and for `self.s`, what it returns is not used')
+class _ScaleReturns(Scale.fn):
+    def bwd(self, dout, inp): return dout*self.s
