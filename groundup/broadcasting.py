@@ -13,49 +13,53 @@ from torch import Tensor
 from .matmul import check_product
 from .plotting import Table
 
-# %% ../nbs/02_broadcasting.ipynb #1ac40575
+# %% ../nbs/02_broadcasting.ipynb #21f37aa5
 def expand_as(
     t:Tensor, # e.g. (3,) or (2,1)
     like:Tensor # e.g. (2,3); only its shape counts
 )->Tensor: # the shape of `like`, the storage of `t`
     "A view of `t` with the shape of `like`: stretched axes have the stride 0"
     names = f't is {tuple(t.shape)}, like is {tuple(like.shape)}'
-    if t.ndim>like.ndim: raise ValueError(f'{names}: t has more axes, and expand_as takes none away')
+    if t.ndim>like.ndim: raise ValueError(f'{names}: t has more axes')
     strides = []
     for k in range(1, like.ndim+1): # from the last axis to the first
         m,n = like.shape[-k],t.shape[-k] if k<=t.ndim else 1
-        if n not in (1,m): raise ValueError(f'{names}: {n} does not stretch to {m} in axis -{k}')
+        if n not in (1,m):
+            raise ValueError(f'{names}: {n} does not stretch to {m} in axis -{k}')
         if k<=t.ndim: s = t.stride(-k)
-        else: s = like.shape[1-k]*strides[-1] if t.ndim else 0 # size 1: never used, but PyTorch writes this
+        else: s = like.shape[1-k]*strides[-1] if t.ndim else 0 # m is 1: as PyTorch has it
         strides.append(s if n==m else 0)
     return t.as_strided(like.shape, strides[::-1])
 
-# %% ../nbs/02_broadcasting.ipynb #030305cd
+# %% ../nbs/02_broadcasting.ipynb #06cad59c
 def _lined_up(shapes):
     "The columns of the shapes, lined up on the right; a gap is None"
     for k,s in enumerate(shapes, 1):
         if not isinstance(s, (tuple,list)):
             raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
         bad = [n for n in s if not isinstance(n, int) or n<0]
-        if bad: raise ValueError(f'shape {k} is {tuple(s)}: {bad[0]!r} is not a size (a whole number from 0)')
+        if bad:
+            raise ValueError(f'shape {k} is {tuple(s)}: {bad[0]!r} is not a size '
+                             '(a whole number from 0)')
     rank = max(map(len, shapes), default=0)
     return list(zip(*[(None,)*(rank-len(s))+tuple(s) for s in shapes]))
 
-def _sizes(column): return list(dict.fromkeys(n for n in column if n not in (None,1))) or [1] # two clash
+def _sizes(column): # two of them clash
+    return list(dict.fromkeys(n for n in column if n not in (None,1))) or [1]
 
-# %% ../nbs/02_broadcasting.ipynb #a551686a
 def bshape(
     *shapes:tuple # two or more, e.g. (5,1,3) and (4,3)
 )->tuple: # e.g. (5,4,3)
-    "The shape of `x+y` when `x` and `y` have these shapes; an error if they do not broadcast"
+    "The shape of `x+y` when `x` and `y` have these shapes"
     sizes = [_sizes(c) for c in _lined_up(shapes)]
     for k,ns in enumerate(reversed(sizes), 1):
         if len(ns)>1:
             names = ' and '.join(str(tuple(s)) for s in shapes)
-            raise ValueError(f'{names} do not broadcast: {ns[0]} against {ns[1]} in axis -{k}')
+            clash = f'{ns[0]} against {ns[1]} in axis -{k}'
+            raise ValueError(f'{names} do not broadcast: {clash}')
     return tuple(ns[0] for ns in sizes)
 
-# %% ../nbs/02_broadcasting.ipynb #38e8419f
+# %% ../nbs/02_broadcasting.ipynb #2f57867e
 def explain_broadcast(
     *shapes:tuple # two or more, e.g. (5,1,3) and (4,3)
 )->Table: # a column for each axis
@@ -65,85 +69,80 @@ def explain_broadcast(
         name = 'gap' if n is None else str(n)
         return f'{name} → {ns[0]}' if len(ns)==1 and n!=ns[0] else name
     cells = [[cell(n, _sizes(c)) for n in c] for c in columns]
-    rows = [[str(tuple(s)), *r] for s,r in zip(shapes, zip(*cells) if cells else [()]*len(shapes))]
+    cells = zip(*cells) if cells else [()]*len(shapes)
+    rows = [[str(tuple(s)), *r] for s,r in zip(shapes, cells)]
     last = ['clash' if len(_sizes(c))>1 else str(_sizes(c)[0]) for c in columns]
     try: note = f'the result has the shape {bshape(*shapes)}'
     except ValueError as e: note = str(e)
     head = ['shape', *(f'axis {k}' for k in range(-len(columns), 0))]
     return Table(head, rows+[['result', *last]], note)
 
-# %% ../nbs/02_broadcasting.ipynb #c9d9118a
+# %% ../nbs/02_broadcasting.ipynb #6f411c59
 def _few(n): return [*range(n)] if n<7 else [0,1,2,None,n-1] # None: the middle is left out
 
-def _rows(to):
-    "What stands in each line of the picture: an index of all axes but the last, dots, or the name of a slice"
-    out = []
+def _lines(to):
+    "For each line an index of all axes but the last, dots, or the name of a slice"
     for s in _few(prod(to[:-2])):
-        if s is None: out.append('⋮'); continue
-        lead = tuple(int(k) for k in np.unravel_index(s, to[:-2]))
-        if lead: out.append(str(list(lead)))
-        out += ['⋮' if i is None else (*lead,i) for i in _few(to[-2])]
-    return out
+        lead = s if s is None else tuple(map(int, np.unravel_index(s, to[:-2])))
+        if lead!=(): yield '⋮' if lead is None else str([*lead])
+        if lead is not None:
+            yield from ('⋮' if i is None else (*lead,i) for i in _few(to[-2]))
 
-# %% ../nbs/02_broadcasting.ipynb #a33b31ff
-def _entries(t, to):
-    "What stands where: (y, x, text, 1 for an own entry, .25 for a repeated one, 0 for no entry)"
-    from groundup.plotting import _text
-    t,cols = t.reshape((1,)*(len(to)-t.ndim)+t.shape),_few(to[-1])
-    for y,row in enumerate(_rows(to)):
-        if isinstance(row, str): yield y, (len(cols)-1)/2, row, 0
-        else:
-            for x,j in enumerate(cols):
-                own = None if j is None else tuple(0 if n==1 else k for n,k in zip(t.shape, (*row,j)))
-                yield (y, x, '⋯', 0) if own is None else (y, x, _text(t[own]), 1 if own==(*row,j) else .25)
-
-# %% ../nbs/02_broadcasting.ipynb #bf64ec2d
 def _stretched(ax, t, to, colour):
-    from groundup.plotting import _bare
+    "Draw array `t`, stretched to the shape `to`"
+    from groundup.plotting import _bare, _text
     from matplotlib.colors import to_rgba
-    h,w = len(_rows(to)),len(_few(to[-1]))
+    t,lines,cols = t.reshape((1,)*(len(to)-t.ndim)+t.shape),[*_lines(to)],_few(to[-1])
+    h,w = len(lines),len(cols)
     fill = np.zeros((h,w,4))
-    for y,x,text,alpha in _entries(t, to):
-        if alpha: fill[y,x] = to_rgba(colour, alpha)
-        ax.text(x, y, text, color='white' if alpha==1 else 'black', ha='center', va='center', fontsize=9)
+    def write(x, y, s, c='black'):
+        ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
+    for y,line in enumerate(lines):
+        if isinstance(line, str): write((w-1)/2, y, line); continue
+        for x,j in enumerate(cols):
+            if j is None: write(x, y, '⋯'); continue
+            own = tuple(0 if n==1 else k for n,k in zip(t.shape, (*line,j)))
+            solid = own==(*line,j)
+            fill[y,x] = to_rgba(colour, 1 if solid else .25)
+            write(x, y, _text(t[own]), 'white' if solid else 'black')
     ax.imshow(fill, interpolation='nearest')
     ax.hlines(np.arange(h+1)-.5, -.5, w-.5, 'white', lw=1.5)
     ax.vlines(np.arange(w+1)-.5, -.5, h-.5, 'white', lw=1.5)
     _bare(ax)
 
-# %% ../nbs/02_broadcasting.ipynb #97bdfb4f
-def _operands(ts):
-    "The operands as arrays, the entries of a shape numbered; and the shape of the result"
-    from groundup.plotting import _np
-    ts = [np.arange(prod(t)).reshape(bshape(t)) if isinstance(t, (tuple,list)) else _np(t) for t in ts]
-    to = bshape(*(t.shape for t in ts))
-    if 0 in to: raise ValueError(f'there is nothing to draw: the result has the shape {to}')
-    return ts, to
-
-# %% ../nbs/02_broadcasting.ipynb #958c5a78
+# %% ../nbs/02_broadcasting.ipynb #097ae20f
 def show_broadcast(
     a, # a tensor, or only a shape: then its entries are numbered
     b, # another one
     names:str='a b' # their names, with a space between
 ): # the figure
-    "Draw two tensors stretched to the shape of their broadcast: own entries solid, repeated ones pale"
-    from groundup.plotting import _plt, palette
-    (ts,to),(name_a,name_b) = _operands((a,b)),(names.split()+['',''])[:2]
+    "Two tensors, stretched to fit: own entries solid, repeated ones pale"
+    from groundup.plotting import _np, _plt, palette
+    def shape(t): return t if isinstance(t, (tuple,list)) else tuple(t.shape)
+    def array(t): return np.arange(prod(t)).reshape(t) if shape(t) is t else _np(t)
+    to = bshape(shape(a), shape(b))
+    ts = array(a),array(b)
+    if 0 in to: raise ValueError(f'there is nothing to draw: the result has the shape {to}')
     grid = (1,)*(2-len(to))+to
-    size = max(.84*len(_few(grid[-1])), 3.6)+.3,.42*len(_rows(grid))+.4
+    size = max(.84*len(_few(grid[-1])), 3.6)+.3,.42*len([*_lines(grid)])+.4
     fig,axs = _plt().subplots(1, 2, figsize=size, layout='constrained')
-    for ax,t,name,colour in zip(axs, ts, (name_a,name_b), palette):
+    for ax,t,name,colour in zip(axs, ts, names.split()+['',''], palette):
         _stretched(ax, t, grid, colour)
         ax.set_title(f'{name} {t.shape} → {to}'.strip(), fontsize=10)
     return fig
 
-# %% ../nbs/02_broadcasting.ipynb #9e5c618a
+# %% ../nbs/02_broadcasting.ipynb #bf5e4545
+def _fits(shape, to): # a quick look; where it says no, `bshape` finds the reason
+    ns = zip(reversed(shape), reversed(to)) if isinstance(shape, (tuple,list)) else ()
+    return ns and len(shape)<=len(to) and all(type(n) is int and n in (1,m) for n,m in ns)
+
 def unbroadcast(
     g:Tensor, # gradient of the result, e.g. (5,4,3)
     shape:tuple # of the operand that was stretched, e.g. (4,1)
 )->Tensor: # of this shape
     "Sum `g` over the axes along which an operand of this shape was stretched"
-    if bshape(g.shape, shape)!=tuple(g.shape):
+    if g.shape==shape: return g
+    if not _fits(shape, g.shape) and bshape(g.shape, shape)!=tuple(g.shape):
         raise ValueError(f'g is {tuple(g.shape)}: {tuple(shape)} is not stretched to this')
     gaps = g.ndim-len(shape)
     axes = [k for k in range(g.ndim) if k<gaps or shape[k-gaps]!=g.shape[k]]

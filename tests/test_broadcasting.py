@@ -133,6 +133,13 @@ def test_unbroadcast_is_autograd(p, q):
 def test_unbroadcast_refuses(g, shape):
     with pytest.raises(ValueError, match='not stretched to this|do not broadcast'): unbroadcast(torch.zeros(g), shape)
 
+def test_unbroadcast_takes_the_quick_way_or_the_full_one():
+    g = torch.ones(2, 3)
+    assert unbroadcast(g, g.shape) is g and unbroadcast(g, [2,3]).tolist() == g.tolist()
+    for shape,error,says in [(3, TypeError, 'shape 2 is not a tuple'), ((2,-1), ValueError, '-1 is not a size'),
+                             ((2,1.), ValueError, '1.0 is not a size'), ((2,2), ValueError, '3 against 2 in axis -1')]:
+        with pytest.raises(error, match=says): unbroadcast(g, shape)
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.int32])
 def test_unbroadcast_keeps_the_dtype(dtype): assert unbroadcast(torch.ones(4, 3, dtype=dtype), (3,)).dtype == dtype
 
