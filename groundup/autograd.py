@@ -144,7 +144,7 @@ def backward(self,
 
 Var.backward = backward
 
-# %% ../nbs/06_autograd.ipynb #23512c10
+# %% ../nbs/06_autograd.ipynb #a85cacc3
 def _columns(order):
     "The Vars in columns, operands left of their results; and each link as a path through the columns"
     col,users = {},{v:[] for v in order}
@@ -160,29 +160,30 @@ def _columns(order):
         for c,o in enumerate(path[1:-1], col[path[0]]+1): columns[c].append(o)
     return columns,paths
 
-# %% ../nbs/06_autograd.ipynb #6ea66994
+# %% ../nbs/06_autograd.ipynb #9334332a
 def _heights(columns, paths, high):
     "The y of each item: a few sweeps sort each column by the mean of its neighbours, so that lines are short"
     near,y = {o:[] for c in columns for o in c},{}
-    for path in paths.values():
-        for a,b in zip(path, path[1:]): near[a].append(b); near[b].append(a)
+    for (v,k),path in paths.items():
+        share = .5-(k+1)/(len(v.links)+1) # where on the edge of `v` the line ends
+        for a,b in zip(path, path[1:]):
+            near[a].append((b,share*high(b) if b is v else 0))
+            near[b].append((a,0))
     def stack_up(c):
         ys = np.cumsum([0]+[(high(a)+high(b))/2+.25 for a,b in zip(c, c[1:])])
         y.update({o:ys[-1]/2-v for o,v in zip(c, ys)})
     for c in columns: stack_up(c)
     for sweep in (columns[::-1],columns)*4:
-        for c in sweep: stack_up(sorted(c, key=lambda o: -np.mean([y[n] for n in near[o]] or [0])))
+        for c in sweep: stack_up(sorted(c, key=lambda o: -np.mean([y[n]+d for n,d in near[o]] or [0])))
     return y
 
-# %% ../nbs/06_autograd.ipynb #74646795
+# %% ../nbs/06_autograd.ipynb #275a99b7
 def _says(t):
     "A tensor in a few short lines: its numbers, or its shape and the root of the mean of their squares"
     from groundup.plotting import _text
     if t.ndim<3 and t.numel()<7:
         return ['  '.join(map(_text, row)) for row in t.reshape(-1, t.shape[-1] if t.ndim else 1).tolist()]
     return [str(tuple(t.shape)), f'rms {_text(t.double().pow(2).mean().sqrt().item())}']
-
-# %% ../nbs/06_autograd.ipynb #310aa5af
 _signs = dict(add='+', sub='−', mul='×', truediv='÷', matmul='@', neg='−', pow='power', getitem='index')
 
 def _card(v):
@@ -193,7 +194,7 @@ def _card(v):
     parts = ([head], 'head'),(_says(v.data), 'data'),(grad, 'grad')
     return [(t, kind) for ts,kind in parts for t in ts if t]
 
-# %% ../nbs/06_autograd.ipynb #3fe9de18
+# %% ../nbs/06_autograd.ipynb #58f4eada
 def _draw_card(ax, at, card, v):
     from groundup.plotting import _plt, palette
     (x,y,w,h),face = at,'#eef3f8' if v.is_leaf else 'white'
@@ -202,8 +203,14 @@ def _draw_card(ax, at, card, v):
     for k,(text,kind) in enumerate(card):
         weight,colour = 'bold' if kind=='head' else 'normal',palette[1] if kind=='grad' else 'black'
         ax.text(x, y+h/2-.145-.19*k, text, ha='center', va='center', fontsize=9.5, weight=weight, c=colour)
+def _fit_page(fig, ax, boxes): # boxes: (left, right, bottom, top)
+    (left,_,bottom,_),(_,right,_,top) = [[f(b) for b in zip(*boxes)] for f in (min,max)]
+    ax.set(xlim=(left-.05,right+.05), ylim=(bottom-.05,top+.05), position=[0,0,1,1])
+    ax.axis('off')
+    fig.set_size_inches(right-left+.1, top-bottom+.1)
+    return fig
 
-# %% ../nbs/06_autograd.ipynb #a3f2aba8
+# %% ../nbs/06_autograd.ipynb #170a8e7d
 def _draw_link(ax, at, share): # share: how far down the last box's edge the line ends
     from matplotlib.path import Path
     from matplotlib.patches import FancyArrowPatch
@@ -213,16 +220,6 @@ def _draw_link(ax, at, share): # share: how far down the last box's edge the lin
     bends = [q for (xa,ya),(xb,yb) in zip(ends, ends[1:]) for q in (((xa+xb)/2,ya),((xa+xb)/2,yb),(xb,yb))]
     path = Path([ends[0],*bends], [Path.MOVETO]+[Path.CURVE4]*len(bends))
     ax.add_patch(FancyArrowPatch(path=path, arrowstyle='-|>', mutation_scale=9, color='#777777', lw=1.2))
-
-# %% ../nbs/06_autograd.ipynb #35ad0a78
-def _fit_page(fig, ax, boxes): # boxes: (left, right, bottom, top)
-    (left,_,bottom,_),(_,right,_,top) = [[f(b) for b in zip(*boxes)] for f in (min,max)]
-    ax.set(xlim=(left-.05,right+.05), ylim=(bottom-.05,top+.05), position=[0,0,1,1])
-    ax.axis('off')
-    fig.set_size_inches(right-left+.1, top-bottom+.1)
-    return fig
-
-# %% ../nbs/06_autograd.ipynb #a7cb1191
 def _layout(v):
     "The order, text and place (x, y, width, height) of all boxes, and the paths of the links"
     order = graph_order(v)
@@ -269,13 +266,12 @@ def both_sides(
     setattr(Var, f'__r{_op(f)}__', lambda a,b: record(f, (b, a)) if isinstance(b, known) else NotImplemented)
     return f
 
-# %% ../nbs/06_autograd.ipynb #a0dfd69a
+# %% ../nbs/06_autograd.ipynb #570913b5
 def _fit(g, t):
     if g.shape==t.shape: return g
     if g.shape[1:]==t.shape: return g.sum(0) # a bias: as `unbroadcast`, without its questions
     return unbroadcast(g, t.shape)
 
-# %% ../nbs/06_autograd.ipynb #cf37783c
 @both_sides
 def _add(a, b): return a+b, (lambda g: _fit(g, a), lambda g: _fit(g, b))
 @both_sides
@@ -297,7 +293,7 @@ def _matmul(a, b): # (i,k), (k,j), perhaps with axes before
     if na!=nb: raise ValueError(f'inner sizes differ: {both()}: {na} against {nb}')
     return a@b, (lambda g: _fit(g@b.mT, a), lambda g: _fit(a.mT@g, b)), a, b
 
-# %% ../nbs/06_autograd.ipynb #99dcd796
+# %% ../nbs/06_autograd.ipynb #649c9396
 @method('neg','__neg__')
 def _neg(a): return -a, (lambda g: -g,)
 @method('exp')
@@ -309,8 +305,6 @@ def _pow(a, exponent):
     n,kind = exponent,type(exponent).__name__
     if not isinstance(n, (int,float)): raise TypeError(f'exponent is not a number: it is a {kind}')
     return a**n, (lambda g: g*(n*a**(n-1)) if n else torch.zeros_like(g),), a
-
-# %% ../nbs/06_autograd.ipynb #70b905ca
 @method('clamp_min')
 def _clamp_min(a, min): return (out := a.clamp_min(min)), (lambda g: g.masked_fill(out<=min, 0),), out
 @method('relu')
@@ -333,7 +327,7 @@ def _mean(a, dim=None, keepdim=False):
     n = a.numel()/max(out.numel(), 1)
     return out, (lambda g: _spread(g/n, a.shape, dim, keepdim),)
 
-# %% ../nbs/06_autograd.ipynb #1d9ed438
+# %% ../nbs/06_autograd.ipynb #1228c348
 @method('reshape','view')
 def _reshape(a, *shape): return a.reshape(*shape), (lambda g: g.reshape(a.shape),)
 @method('squeeze')
@@ -342,8 +336,6 @@ def _squeeze(a, dim): return a.squeeze(dim), (lambda g: g.reshape(a.shape),)
 def _unsqueeze(a, dim): return a.unsqueeze(dim), (lambda g: g.reshape(a.shape),)
 @method('t')
 def _t(a): return a.t(), (lambda g: g.t(),)
-
-# %% ../nbs/06_autograd.ipynb #addb8a3d
 @method('__getitem__')
 def _getitem(a, i):
     if isinstance(i, Var): raise TypeError('the index is a Var: use its data')

@@ -355,6 +355,14 @@ def test_relu_function():
     same(torch.autograd.grad(ReluFunction.apply(kink).sum(), kink), (torch.zeros(2),))
     assert ReluFunction.apply(torch.ones(2)).requires_grad is False
 
+def test_lines_do_not_cross():
+    "Operands stand in their order, from the top"
+    from groundup.plotting import _plt
+    x,w,b = Var(torch.ones(1, 2), name='x'),leaf(torch.ones(2, 1), 'w'),leaf(torch.ones(1), 'b')
+    at = {t.get_text():t.get_position()[1] for t in draw_graph(x@w+b).axes[0].texts}
+    assert at['x']>at['w'] and at['@']>at['b']
+    _plt().close('all')
+
 # --- exercises: mistakes that no list has
 
 def words(e, f): return e.judge(f).text

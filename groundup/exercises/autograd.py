@@ -59,6 +59,14 @@ def _tracked_every(graph, wants): return {name:True for name in graph}
 @tracked.mistake('the tracked names come out in a set or list: a dictionary with `True` or `False` for each result is asked for')
 def _tracked_names(graph, wants): return {name for name,t in tracked.fn(graph, wants).items() if t}
 
+# %% ../../nbs/exercises/06_autograd.ipynb #14ae0209
+@tracked.mistake('results that are not tracked are left out: they belong in the dictionary too, with `False`')
+def _tracked_only(graph, wants): return {name:t for name,t in tracked.fn(graph, wants).items() if t}
+
+# %% ../../nbs/exercises/06_autograd.ipynb #83ebb7c5
+@tracked.mistake('leaves stand in the dictionary too: only the results are asked for')
+def _tracked_and_leaves(graph, wants): return {**{n:True for n in wants}, **tracked.fn(graph, wants)}
+
 # %% ../../nbs/exercises/06_autograd.ipynb #3e030464
 def _both_ways(f, *args):
     "The result of `f.apply`, and what `f.backward` gives; PyTorch gets zeros, so that it does not complain first"
@@ -119,11 +127,25 @@ class _SquareResult(Square.fn):
         ctx.save_for_backward(out)
         return out
 
-# %% ../../nbs/exercises/06_autograd.ipynb #e0dc1765
-@Square.mistake('`backward` gives nothing back: is `return` missing?')
+# %% ../../nbs/exercises/06_autograd.ipynb #95dd688b
+@Square.mistake('`backward` gives nothing back: it must `return` the gradient, and writes no `.grad` itself')
 class _SquareNoReturn(Square.fn):
     @staticmethod
     def backward(ctx, grad_output): ctx.saved_tensors
+
+# %% ../../nbs/exercises/06_autograd.ipynb #0901cf28
+@Square.mistake('the gradient was added up to one number: it has the shape of `t`, so there is nothing to sum')
+class _SquareSum(Square.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        return Square.fn.backward(ctx, grad_output).sum()
+
+# %% ../../nbs/exercises/06_autograd.ipynb #249f0352
+@Square.mistake('`grad_output` is squared: the gradient is `grad_output` times the derivative of $t^2$')
+class _SquareOfGradient(Square.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output**2
 
 # %% ../../nbs/exercises/06_autograd.ipynb #ee33ae78
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[-.5,.5,-1.]]), .1), (torch.tensor([-4.,4.]), 2.), (torch.tensor([[-1.],[2.]]), 0.),
@@ -177,6 +199,38 @@ class _LeakyMax(LeakyReLU.fn):
     def forward(ctx, t, slope):
         LeakyReLU.fn.forward(ctx, t, slope)
         return torch.maximum(t, slope*t)
+
+# %% ../../nbs/exercises/06_autograd.ipynb #9ec359c0
+@LeakyReLU.mistake('the sign of the *result* decides: with a negative slope it is not the sign of `t`')
+class _LeakyResult(LeakyReLU.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t, = ctx.saved_tensors
+        return torch.where(torch.where(t>0, t, ctx.slope*t)>0, grad_output, ctx.slope*grad_output), None
+
+# %% ../../nbs/exercises/06_autograd.ipynb #20fa2615
+@LeakyReLU.mistake('where `t` is not positive, `slope` alone comes back: it must be `slope` times `grad_output`')
+class _LeakyBare(LeakyReLU.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t, = ctx.saved_tensors
+        return torch.where(t>0, grad_output, ctx.slope), None
+
+# %% ../../nbs/exercises/06_autograd.ipynb #43ea56cf
+@LeakyReLU.mistake('where `t` is not positive, the gradient has a factor `t` too many: the derivative of `slope*t` is `slope`')
+class _LeakyTimes(LeakyReLU.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t, = ctx.saved_tensors
+        return torch.where(t>0, grad_output, ctx.slope*t*grad_output), None
+
+# %% ../../nbs/exercises/06_autograd.ipynb #83f05be4
+@LeakyReLU.mistake('the plain number gets a gradient too: return `None` for it')
+class _LeakyNumber(LeakyReLU.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t, = ctx.saved_tensors
+        return LeakyReLU.fn.backward(ctx, grad_output)[0], (grad_output*t.clamp_max(0)).sum()
 
 # %% ../../nbs/exercises/06_autograd.ipynb #ca947a0e
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[4.,.5,-1.]]), torch.tensor([2.,-1.,.5])), (torch.tensor([[3.],[-1.]]), torch.tensor([-2.])),
@@ -254,6 +308,46 @@ class _ScaleAxis(Scale.fn):
         t,s = ctx.saved_tensors
         return grad_output*s, (grad_output*t).sum(1)
 
+# %% ../../nbs/exercises/06_autograd.ipynb #7efa04d6
+@Scale.mistake('the sum over the rows keeps its axis: the gradient of `s` is `(1,k)` in place of `(k,)`, leave `keepdim` out')
+class _ScaleKeepdim(Scale.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t,s = ctx.saved_tensors
+        return grad_output*s, (grad_output*t).sum(0, keepdim=True)
+
+# %% ../../nbs/exercises/06_autograd.ipynb #1a41b3a6
+@Scale.mistake('the gradient of `s` was added up to one number: sum over the rows only, `sum(0)`')
+class _ScaleSumAll(Scale.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t,s = ctx.saved_tensors
+        return grad_output*s, (grad_output*t).sum()
+
+# %% ../../nbs/exercises/06_autograd.ipynb #ed11f9ef
+@Scale.mistake('the gradient of `s` lacks its factor `t`: multiply by `t` before the sum over the rows')
+class _ScaleNoT(Scale.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t,s = ctx.saved_tensors
+        return grad_output*s, grad_output.sum(0)
+
+# %% ../../nbs/exercises/06_autograd.ipynb #fc27b27a
+@Scale.mistake('the sums are taken before the product: multiply `grad_output` and `t` first, then sum over the rows')
+class _ScaleEarly(Scale.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t,s = ctx.saved_tensors
+        return grad_output*s, grad_output.sum(0)*t.sum(0)
+
+# %% ../../nbs/exercises/06_autograd.ipynb #8167fa4d
+@Scale.mistake('`s` gets `None`: it is a tensor and wants a gradient too')
+class _ScaleNone(Scale.fn):
+    @staticmethod
+    def backward(ctx, grad_output):
+        t,s = ctx.saved_tensors
+        return grad_output*s, None
+
 # %% ../../nbs/exercises/06_autograd.ipynb #9b955a8c
 def _shared():
     t = torch.tensor([1.,-1.])
@@ -292,6 +386,14 @@ def _collect_in_place(pairs):
 @collect.mistake('the contributions are averaged: gradients add up')
 def _collect_mean(pairs): return {n:torch.stack([g for m,g in pairs if m==n]).mean(0) for n,_ in pairs}
 
+# %% ../../nbs/exercises/06_autograd.ipynb #d1ff10e6
+@collect.mistake('the contributions are put in lists, but not added')
+def _collect_lists(pairs): return {n:[g for m,g in pairs if m==n] for n,_ in pairs}
+
+# %% ../../nbs/exercises/06_autograd.ipynb #773a0730
+@collect.mistake('`sum()` of the tensors adds up their numbers too: a gradient keeps its shape')
+def _collect_numbers(pairs): return {n:g.sum() for n,g in collect.fn(pairs).items()}
+
 # %% ../../nbs/exercises/06_autograd.ipynb #c550ee7a
 def _fits(f, graph, last):
     "What matters of an order"
@@ -302,12 +404,12 @@ def _fits(f, graph, last):
     names = sorted(order) if len(order)<50 else f'{len(order)}, of which {len(place)} differ'
     return {'names':names, 'come after one of their operands':sorted(set(late))}
 
-# %% ../../nbs/exercises/06_autograd.ipynb #3eaded1f
-def _ladder(n): return {f'v{k+1}':[f'v{k}',f'v{max(k-1, 0)}'] for k in range(n)}
+# %% ../../nbs/exercises/06_autograd.ipynb #fcbebdd9
+def _ladder(n): return {f'v{k+1}':[f'v{k}','v0'] for k in range(n)} # few paths: also an answer that walks each path comes to an end
 
 @book.exercise(inputs=lambda: [({'m':['x','x'], 'a':['m','x']}, 'a'), ({'h':['x','w'], 'r':['h'], 'y':['r','v'], 'z':['h','h']}, 'y'), ({}, 'x'),
                                ({'s':['p','q'], 'p':['u'], 'q':['p','u'], 't':['s','p','u'], 'u':['x']}, 't'), (_random_graph()[0], 'r7'),
-                               (_ladder(10_000), 'v10000')],
+                               (_ladder(3_000), 'v3000')],
     hints=['Turn it round: in an order for the way *forward*, each name stands after its operands. Reverse it at the end.',
            'Go down with a stack of your own, a list with `append` and `pop`. A name may be written when all of its operands are written.',
            'Put pairs on the stack: `(name, False)` when you meet a name, `(name, True)` below its operands. When the second one comes up, write the name.'],
