@@ -14,20 +14,20 @@ from ..exercise import Book
 book = Book('03_einsum')
 progress = book.progress
 
-# %% ../../nbs/exercises/03_einsum.ipynb #7e207498
+# %% ../../nbs/exercises/03_einsum.ipynb #deb36d9c
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([[2.,0,1],[5,-2,1]])),
                                (torch.tensor([[2.,-1]]), torch.tensor([[3.,4]])),
                                (torch.zeros(0, 3), torch.zeros(0, 3)), (torch.randn(4, 5), torch.randn(4, 5))],
     hints=['Both tensors have the same two axes. Which letters do they get?',
            'A letter that is missing on the right is summed. Which one stays?',
            'Both groups on the left are `ik`.'],
-    difficulty=1, minutes=5, without=('for','sum'))
+    difficulty=1, minutes=5, without=('for','sum','diagonal','diag','vecdot'))
 def row_dots(a, b): # (i,k), (i,k) -> (i,)
     "Row i of `a` times row i of `b`"
     return torch.einsum('ik,ik->i', a, b)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #7f22df97
-@row_dots.mistake('each row meets *every* row: the rows of the two tensors need the same letter')
+# %% ../../nbs/exercises/03_einsum.ipynb #864faae2
+@row_dots.mistake('each row meets every row: the rows of the two tensors need the same letter')
 def _row_dots_all(a, b): return a@b.t()
 
 # %% ../../nbs/exercises/03_einsum.ipynb #a74455c4
@@ -42,13 +42,13 @@ def _row_dots_all_summed(a, b): return (a*b).sum()
 @row_dots.mistake('the sum runs down the columns: the wrong letter stands on the right')
 def _row_dots_columns(a, b): return (a*b).sum(0)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #b5ae7845
+# %% ../../nbs/exercises/03_einsum.ipynb #6adfa4e1
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]),), (torch.tensor([[2.,-1],[4,3],[0,7]]),),
                                (torch.tensor([[5.,-1]]),), (torch.randn(6, 4)+1,)],
     hints=['First take away the mean of each column: `x.mean(0)`.',
            'Both factors are the same matrix. Its rows share a letter and are summed, its columns need two letters.',
            "`'ij,ik->jk'`, divided by the number of rows."],
-    difficulty=2, minutes=10, without=('for','t','cov'))
+    difficulty=2, minutes=10, without=('for','t','T','mT','mH','H','adjoint','transpose','permute','swapaxes','movedim','cov'))
 def covariance(x): # (i,k) -> (k,k)
     "The covariance of the columns, with a mean over the rows"
     c = x-x.mean(0)
@@ -86,14 +86,14 @@ def _covariance_one_mean(x):
     c = x-x.mean()
     return c.t()@c/len(x)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #5a84fda5
-@covariance.mistake('the mean of each *row* is taken away: each column has its own, `x.mean(0)`')
+# %% ../../nbs/exercises/03_einsum.ipynb #d2e1c81e
+@covariance.mistake('the mean of each row is taken away: each column has its own, `x.mean(0)`')
 def _covariance_row_means(x):
     c = x-x.mean(1, keepdim=True)
     return c.t()@c/len(x)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #c13915b6
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2],[3,0],[2,1]]), torch.tensor([[[1.,0,2],[-1,3,1]]]),
+# %% ../../nbs/exercises/03_einsum.ipynb #64a74762
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2],[3,0],[2,1]]), torch.tensor([[[1.,0,2],[-1,3,1]],[[0,1,-1],[2,0,4]]]),
                                 torch.tensor([[1.,1,0],[2,-1,4],[0,5,1]])),
                                (torch.randn(1, 2), torch.randn(4, 2, 3), torch.randn(1, 3)),
                                (torch.zeros(0, 2), torch.randn(4, 2, 3), torch.zeros(0, 3)),
@@ -122,7 +122,11 @@ def _bilinear_all_pairs(x, w, z): return torch.einsum('ai,oij,bj->abo', x, w, z)
 @bilinear.mistake('the batch is added up as well: `b` must stand on the right')
 def _bilinear_no_batch(x, w, z): return torch.einsum('bi,oij,bj->o', x, w, z)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #de1351b1
+# %% ../../nbs/exercises/03_einsum.ipynb #ee008768
+@bilinear.mistake('each row of `x` meets the sum of all rows of `z`: there too the batch needs the letter `b`')
+def _bilinear_other_letter(x, w, z): return torch.einsum('bi,oij,cj->bo', x, w, z)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #61dce875
 def _letters():
     terms = [''.join(random.choices('acijkxBZ', k=3)) for _ in range(3)]
     return f'{terms[0]},{terms[1]}...,{terms[2]}'
@@ -132,7 +136,7 @@ def _letters():
     hints=['How often does each letter stand on the whole left side? `eq.count(l)`, or a `Counter`.',
            'Those that stand once stay, in the order of `sorted`, which has uppercase letters first.',
            'Commas, spaces and dots are no letters: `l.isalpha()`. If there is an ellipsis, `...` comes first.'],
-    difficulty=2, minutes=10, without=('einsum',),
+    difficulty=2, minutes=10, without=('einsum','read_equation'),
     waive=dict(negative='the inputs are strings', square='the inputs are strings'))
 def implicit(eq): # such as 'ik,kj' -> 'ij'
     "The right side that is supplied to an equation without an arrow"
@@ -142,8 +146,8 @@ def implicit(eq): # such as 'ik,kj' -> 'ij'
 @implicit.mistake('the letters stand in the order in which they come: the alphabet decides')
 def _implicit_order(eq): return '...'*('...' in eq)+''.join(l for l in eq if l.isalpha() and eq.count(l)==1)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #a1d35d08
-@implicit.mistake('letters that stand twice are kept: only those that stand *once* on the left stay')
+# %% ../../nbs/exercises/03_einsum.ipynb #aa51db9c
+@implicit.mistake('letters that stand twice are kept: only those that stand once on the left stay')
 def _implicit_all(eq): return '...'*('...' in eq)+''.join(sorted({l for l in eq if l.isalpha()}))
 
 # %% ../../nbs/exercises/03_einsum.ipynb #c091fe0e
@@ -163,6 +167,18 @@ def _implicit_end(eq): return ''.join(sorted(l for l in eq if l.isalpha() and eq
 # %% ../../nbs/exercises/03_einsum.ipynb #da86fcb5
 @implicit.mistake('a comma, a dot or a space is taken for a letter')
 def _implicit_commas(eq): return '...'*('...' in eq)+''.join(sorted(l for l in eq if eq.count(l)==1))
+
+# %% ../../nbs/exercises/03_einsum.ipynb #72774fbb
+@implicit.mistake('the letters stand in the order in which they come, and the ellipsis is forgotten')
+def _implicit_order_plain(eq): return ''.join(l for l in eq if l.isalpha() and eq.count(l)==1)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #58ac697e
+@implicit.mistake('letters that stand twice are kept, and the ellipsis is forgotten')
+def _implicit_all_plain(eq): return ''.join(sorted({l for l in eq if l.isalpha()}))
+
+# %% ../../nbs/exercises/03_einsum.ipynb #bdfabc03
+@implicit.mistake('upper and lower case are mixed (uppercase letters come first), and the ellipsis is forgotten')
+def _implicit_case_plain(eq): return ''.join(sorted([l for l in eq if l.isalpha() and eq.count(l)==1], key=str.lower))
 
 # %% ../../nbs/exercises/03_einsum.ipynb #38c22995
 @book.exercise(inputs=lambda: [(torch.tensor([[[1.,2],[3,-4]],[[5,6],[7,8]],[[0,1],[-1,0]]]),),
@@ -192,7 +208,7 @@ def _traces_sum(m): return torch.einsum('...ij->...', m)
 @traces.mistake('it works for one leading axis only: `...` stands for any number of them')
 def _traces_one_axis(m): return torch.einsum('bii->b', m)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #81b74063
+# %% ../../nbs/exercises/03_einsum.ipynb #96712c5a
 @book.exercise(inputs=lambda: [('ik,kj->ij', [(2,3),(3,4)]), ('ij,ij->', [(2,3),(1,3)]), ('ij,ij->', [(1,3),(5,3)]),
                                (',i->i', [(),(4,)]),
                                ('ik,kj->ij', [(2,3),(4,5)]), ('i,i,i', [(1,),(0,),(1,)]),
@@ -201,7 +217,7 @@ def _traces_one_axis(m): return torch.einsum('bii->b', m)
     hints=["The left side is `eq.split('->')[0]`, with commas between its groups. `zip` groups with shapes, then letters with sizes.",
            'Keep a dict. A letter that is not in it, or is in it with size 1, takes the new size.',
            'If the size in the dict and the new one differ and neither is 1, `raise ValueError`.'],
-    difficulty=3, minutes=15, without=('einsum',),
+    difficulty=3, minutes=15, without=('einsum','label_sizes','read_equation','name_axes','labels'),
     waive=dict(negative='sizes are not negative', square='the inputs are shapes'))
 def sizes_by_letter(eq, shapes): # such as 'ik,kj->ij', [(2,3),(3,4)] -> {'i':2,'k':3,'j':4}
     "The size of each letter"
@@ -247,8 +263,19 @@ def _sizes_first(eq, shapes):
             if m!=n and 1 not in (m,n): raise ValueError(l)
     return sizes
 
-# %% ../../nbs/exercises/03_einsum.ipynb #e206d959
-@book.exercise(inputs=lambda: [(torch.arange(-6., 6).view(2, 3, 2), torch.tensor([[1.,-2],[3,5]])),
+# %% ../../nbs/exercises/03_einsum.ipynb #1e8fedae
+@sizes_by_letter.mistake('the last size wins, even if it is 1: a 1 never takes the place of another size')
+def _sizes_last_checked(eq, shapes):
+    sizes = {}
+    for term,shape in zip(eq.split('->')[0].split(','), shapes):
+        for l,n in zip(term, shape):
+            m = sizes.get(l, 1)
+            if m!=n and 1 not in (m,n): raise ValueError(l)
+            sizes[l] = n
+    return sizes
+
+# %% ../../nbs/exercises/03_einsum.ipynb #a78ad465
+@book.exercise(inputs=lambda: [(torch.arange(-12., 12).view(2, 3, 4), torch.tensor([[1.,-2],[3,5],[0,1],[2,-1]])),
                                (torch.randn(1, 4, 3), torch.randn(3, 1)),
                                (torch.randn(2, 3, 0), torch.zeros(0, 2)), (torch.randn(4, 2, 5), torch.randn(5, 4))],
     hints=['Choose an order for all letters, those of the result first: j, k, i.',
@@ -279,6 +306,14 @@ def _by_hand_no_sum(a, b): return a.permute(1, 0, 2)*b.t()[None]
 @by_hand.mistake('`b` has its axes in the order i, k: turn it, so that k stands before i, as in `a`')
 def _by_hand_not_turned(a, b): return (a.permute(1, 0, 2)*b[None]).sum(-1)
 
+# %% ../../nbs/exercises/03_einsum.ipynb #21d6acca
+@by_hand.mistake('the wrong axis is summed: `i` is missing on the right')
+def _by_hand_axis(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum(1)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #ac03fe62
+@by_hand.mistake('the wrong axis is summed: `j` stands on the right, `i` does not')
+def _by_hand_axis_j(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum(0)
+
 # %% ../../nbs/exercises/03_einsum.ipynb #6791c6ca
 @book.exercise(inputs=lambda: [(torch.tensor([[[1.,0],[-1,2],[3,1]]]), torch.tensor([[[2.,1],[0,-1]]]),
                                 torch.tensor([[[1.,2,-3],[4,5,6]]])),
@@ -294,12 +329,12 @@ def attend(q, h, v): # (b,i,k), (b,j,k), (b,j,d) -> (b,i,d)
     weights = (torch.einsum('bik,bjk->bij', q, h)/math.sqrt(q.shape[-1])).softmax(-1)
     return torch.einsum('bij,bjd->bid', weights, v)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #4386e766
-@attend.mistake('the scores are not divided by the root of $n_k$')
+# %% ../../nbs/exercises/03_einsum.ipynb #9967961d
+@attend.mistake('the scores are not divided by the root of the size of axis k')
 def _attend_no_scale(q, h, v): return (q@h.mT).softmax(-1)@v
 
-# %% ../../nbs/exercises/03_einsum.ipynb #5ac5d2c4
-@attend.mistake('the scores are divided by $n_k$, not by its root')
+# %% ../../nbs/exercises/03_einsum.ipynb #5a47ad86
+@attend.mistake('the scores are divided by the size of axis k, not by its root')
 def _attend_scale(q, h, v): return (q@h.mT/q.shape[-1]).softmax(-1)@v
 
 # %% ../../nbs/exercises/03_einsum.ipynb #bda2c4bf
@@ -314,9 +349,21 @@ def _attend_no_softmax(q, h, v): return q@h.mT/math.sqrt(q.shape[-1])@v
 @attend.mistake('that is the weights: mix the rows of `v` with them')
 def _attend_weights(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).softmax(-1)
 
-# %% ../../nbs/exercises/03_einsum.ipynb #294828dd
-@attend.mistake('the scores are divided by the root of the number of rows of `h`: $n_k$ is the size of the axis that is summed')
+# %% ../../nbs/exercises/03_einsum.ipynb #3b3bfc10
+@attend.mistake('the scores are divided by the root of the number of rows of `h`: the axis that is summed is k, the last one')
 def _attend_rows(q, h, v): return (q@h.mT/math.sqrt(h.shape[1])).softmax(-1)@v
+
+# %% ../../nbs/exercises/03_einsum.ipynb #f449e9ca
+@attend.mistake('the scores are divided by the root of the number of rows of `q`: the axis that is summed is k, the last one')
+def _attend_rows_q(q, h, v): return (q@h.mT/math.sqrt(q.shape[1])).softmax(-1)@v
+
+# %% ../../nbs/exercises/03_einsum.ipynb #47e95924
+@attend.mistake('the softmax runs over the batch: the weights of one row i must add up to 1 over j, the last axis')
+def _attend_batch(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).softmax(0)@v
+
+# %% ../../nbs/exercises/03_einsum.ipynb #57562304
+@attend.mistake('the division comes after the softmax: divide the scores, before it')
+def _attend_late(q, h, v): return (q@h.mT).softmax(-1)/math.sqrt(q.shape[-1])@v
 
 # %% ../../nbs/exercises/03_einsum.ipynb #73f71127
 @book.exercise(inputs=lambda: [(1,784,100,10), (4000,784,100,10), (2,3,4,5), (5,4,3,2), (2,2,2,2), (0,3,4,5), (1,9,9,1),
@@ -329,8 +376,8 @@ def cheaper(ni, nk, nl, nj): # four sizes -> 'left' or 'right'
     "Which product of a chain of three should come first"
     return 'left' if ni*nk*nl+ni*nl*nj <= nk*nl*nj+ni*nk*nj else 'right'
 
-# %% ../../nbs/exercises/03_einsum.ipynb #7e5ecfb9
-@cheaper.mistake('only the first of the two products is counted')
+# %% ../../nbs/exercises/03_einsum.ipynb #62844c22
+@cheaper.mistake('only the first of the two products is counted, which comes down to comparing `ni` with `nj`')
 def _cheaper_first(ni, nk, nl, nj): return 'left' if ni*nk*nl<=nk*nl*nj else 'right'
 
 # %% ../../nbs/exercises/03_einsum.ipynb #31df37b8
@@ -344,3 +391,7 @@ def _cheaper_ties(ni, nk, nl, nj): return 'left' if ni*nk*nl+ni*nl*nj < nk*nl*nj
 # %% ../../nbs/exercises/03_einsum.ipynb #ade9a4c3
 @cheaper.mistake('the sizes of the results in between are compared: count multiplications')
 def _cheaper_memory(ni, nk, nl, nj): return 'left' if ni*nl<=nk*nj else 'right'
+
+# %% ../../nbs/exercises/03_einsum.ipynb #300c7fca
+@cheaper.mistake('only the first of the two products is counted, and of equals it says right')
+def _cheaper_first_strict(ni, nk, nl, nj): return 'left' if ni*nk*nl<nk*nl*nj else 'right'
