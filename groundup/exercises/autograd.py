@@ -462,12 +462,13 @@ def _backward_order_twice(graph, last):
     order = backward_order.fn(graph, last)
     return order + [o for n in order for o in set(graph.get(n, [])) if graph[n].count(o)>1]
 
-# %% ../../nbs/exercises/06_autograd.ipynb #aae881b6
+# %% ../../nbs/exercises/06_autograd.ipynb #129e1b8c
 def _small(kind, *ts):
     "A graph of Vars, and the Var whose gradient is asked for"
     a,b = [Var(t.clone(), requires_grad=True) for t in ts]
     if kind=='diamond': return (a*a+a).sum(), a
     if kind=='shared': return ((a+b)*(a+b)+a).sum(), b # the rule of + hands both the same tensor
+    if kind=='constant': return (a*Var(b)).exp().mean(), a # the rule for b is None
     if kind=='between': return ((h := a*b)*h+h/b).sum(), h
     if kind=='broadcast': return ((a*b[0]).relu()*a).mean(), a
 
@@ -478,9 +479,10 @@ def _asked(f, kind, a, b):
     after = [p.grad for p in graph_order(v)]
     return {'gradient':g, '.grad as before':before==after} if torch.is_tensor(g) else g
 
-# %% ../../nbs/exercises/06_autograd.ipynb #a02fbc04
+# %% ../../nbs/exercises/06_autograd.ipynb #5365eee0
 @book.exercise(inputs=lambda: [('diamond', torch.tensor(3.), torch.tensor(1.)), ('shared', torch.tensor([1.,-2.,3.]), torch.tensor([2.,1.,-1.])),
                                ('between', torch.tensor([[1.,-2.,3.]]), torch.tensor([[2.,5.,-1.]])),
+                               ('constant', torch.tensor([.5,-1.]), torch.tensor([2.,3.])),
                                ('broadcast', torch.randn(2, 3).double(), torch.randn(1, 3).double())],
     hints=['Keep the gradients in a dictionary from Var to tensor. It begins with `v` and `torch.ones_like(v.data)`.',
            'Go through `reversed(graph_order(v))`. For each Var, each of its `links` is an operand and a rule, and the rule is `None` where no gradient is wanted.',
