@@ -16,11 +16,11 @@ from torch import Tensor
 from .matmul import check_product
 from .plotting import Table, _plt, palette
 
-# %% ../nbs/03_einsum.ipynb #3c1c7876
+# %% ../nbs/03_einsum.ipynb #206fd594
 def labels(
     term:str # the letters of one tensor, such as 'ik' or '...i'
 )->list: # such as ['...','i']
-    "The labels of a term, one for each axis; an ellipsis is one label; spaces do not count"
+    "The labels of a term; an ellipsis is one label, spaces do not count"
     found = re.findall(r'\.\.\.|[^ ]', term)
     for l in found:
         if l=='.':
