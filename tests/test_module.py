@@ -259,6 +259,7 @@ def test_what_sgd_takes():
     refuses(lambda: SGD([1.]), TypeError, 'a float')
     refuses(lambda: SGD([Parameter(torch.zeros(2))*2]), ValueError, '(2,)')
     refuses(lambda: SGD([Parameter(torch.zeros(2))], lr='1'), TypeError, 'lr', 'str')
+    refuses(lambda: SGD([Parameter(torch.zeros(2))], dampening='1'), TypeError, 'dampening', 'str')
 
 
 # states
@@ -454,6 +455,22 @@ def test_train_and_eval():
     assert m.eval() is m and not any(k.training for k in m.modules())
     for bad in (1, 'yes', None): refuses(lambda: m.train(bad), TypeError, repr(bad))
 
+def test_registers_hold_a_name_once():
+    "An attribute that changes its kind, or goes, leaves no trace in another register"
+    m = Module()
+    m.w, m.n, m.inside = Parameter(torch.zeros(2)), 5, Module()
+    m.n, m.inside, m.part = Parameter(torch.ones(3)), Parameter(torch.ones(4)), Module()
+    del m.w
+    assert [[*vars(m)[k]] for k in ours._registers] == [['n','inside'],[],['part']] and 'n' not in vars(m)
+    refuses(lambda: m.register_buffer('b', 1.), TypeError, 'b is a float, not a tensor')
+
+def test_formula_of_a_linear_layer():
+    "The gradients are those of the sum over k, written as einsum"
+    m, x, dout = double(LinearLayer(7, 3)), f64(5, 7), f64(5, 3)
+    w, b = [p.detach().clone().requires_grad_() for p in m.parameters()]
+    got = torch.autograd.grad(m(x), [*m.parameters()], dout)
+    same(got, torch.autograd.grad(torch.einsum('ik,jk->ij', x, w)+b, (w, b), dout), rtol=1e-12)
+
 def test_zero_grad():
     m = net()
     m(torch.ones(2, 4)).sum().backward()
@@ -569,10 +586,19 @@ def test_answers_in_other_forms():
             super().__init__()
             self.slope = Parameter(torch.tensor([.25]))
         def forward(self, x): return x.clamp_min(0)+self.slope*x.clamp_max(0)
-    def sgd_step(params, lr):
-        for p in params:
-            if p.grad is not None: p.data -= lr*p.grad; p.grad.zero_()
-    for f in (Tower, PReLU, sgd_step): assert getattr(ex, f.__name__).judge(f).ok
+    def momentum_step(params, velocities, lr, momentum):
+        for k,p in enumerate(params):
+            if p.grad is None: continue
+            velocities[k] *= momentum
+            velocities[k] += p.grad
+            p.data -= lr*velocities[k]
+    for f in (Tower, PReLU, momentum_step): assert getattr(ex, f.__name__).judge(f).ok
+    class Affine(PReLU): # the order of the attributes is free
+        def __init__(self, n):
+            nn.Module.__init__(self)
+            self.bias, self.weight = Parameter(torch.zeros(n)), Parameter(torch.ones(n))
+        def forward(self, x): return x*self.weight+self.bias
+    assert ex.Affine.judge(Affine).ok
     class Affine(PReLU): # a misspelt name is no missing super().__init__()
         def __init__(self, n):
             nn.Module.__init__(self)
