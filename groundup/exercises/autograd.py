@@ -462,13 +462,13 @@ def _backward_order_twice(graph, last):
     order = backward_order.fn(graph, last)
     return order + [o for n in order for o in set(graph.get(n, [])) if graph[n].count(o)>1]
 
-# %% ../../nbs/exercises/06_autograd.ipynb #129e1b8c
+# %% ../../nbs/exercises/06_autograd.ipynb #554c6d99
 def _small(kind, *ts):
     "A graph of Vars, and the Var whose gradient is asked for"
     a,b = [Var(t.clone(), requires_grad=True) for t in ts]
     if kind=='diamond': return (a*a+a).sum(), a
     if kind=='shared': return ((a+b)*(a+b)+a).sum(), b # the rule of + hands both the same tensor
-    if kind=='constant': return (a*Var(b)).exp().mean(), a # the rule for b is None
+    if kind=='constant': return (a*Var(b.data)).exp().mean(), a # the rule for b is None
     if kind=='between': return ((h := a*b)*h+h/b).sum(), h
     if kind=='broadcast': return ((a*b[0]).relu()*a).mean(), a
 
