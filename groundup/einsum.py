@@ -6,7 +6,7 @@
 __all__ = ['labels', 'read_equation', 'show_einsum', 'name_axes', 'label_sizes', 'align', 'einsum', 'matmul_einsum',
            'contraction_cost']
 
-# %% ../nbs/03_einsum.ipynb #6473807f
+# %% ../nbs/03_einsum.ipynb #a2669796
 import re, torch
 from collections import Counter
 from functools import reduce
@@ -14,7 +14,7 @@ from math import prod
 from operator import mul
 from torch import Tensor
 from .matmul import check_product
-from .plotting import Table, _plt, palette
+from .plotting import _plt, palette
 
 # %% ../nbs/03_einsum.ipynb #206fd594
 def labels(
