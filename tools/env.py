@@ -79,7 +79,7 @@ def why_new(old, torch):
     if have is None: return 'its Python is missing'
     if path != str(venv): return 'this folder was moved or copied'
     if not any((o/'RECORD').exists() for o in packages() if o.name.startswith('pip-')): return 'it has no pip'
-    if version(have) < settings()['min_python'] or os.environ.get('PYTHON') and have != sys.version_info[:2]:
+    if have < tuple(int(o) for o in settings()['min_python'].split('.')) or os.environ.get('PYTHON') and have != sys.version_info[:2]:
         return 'it has Python %s' % version(have)
     if old.get('torch', torch) != torch: return 'it has the other build of PyTorch'
 
