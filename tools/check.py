@@ -173,7 +173,8 @@ class Pytest:
             status = 'FAILED' if {'failure', 'error'} & set(state) else 'skipped' if 'skipped' in state else 'ok'
             bad += status == 'FAILED'
             results.append((f"{c.get('classname', '').replace('.', '/')}.py::{c.get('name')}", status, state.get('skipped', '')))
-        if code and not bad: report('pytest', self.start, f'exit status {code}: no test ran, or pytest itself failed')
+        if code < 0: report('pytest', self.start, f'ended by signal {-code}')
+        elif code and not bad: report('pytest', self.start, f'exit status {code}: no test ran, or pytest itself failed')
 
 
 def main(args):
