@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['palette', 'show', 'show_images', 'show_shapes', 'show_net', 'show_curves', 'show_scale', 'show_aligned',
-           'show_outline', 'Table']
+           'show_outline', 'show_bands', 'show_histograms', 'Table']
 
 # %% ../nbs/support/plotting.ipynb #5609375e
 import sys
@@ -315,6 +315,62 @@ def show_outline(
         _row_box(ax, depth, y, text, shape, fc='white' if dashed else colour, ec='#333333', ls='--' if dashed else '-', zorder=2)
     ax.set(xlim=(-.2,max(r[0] for r in rows)+4.6), ylim=(-.62*len(rows)+.2,.4))
     ax.axis('off')
+    return fig
+
+# %% ../nbs/support/plotting.ipynb #a4d1c0e2
+def _thin(t):
+    n = len(t)
+    return _np(t)[[0, *range((n-1)%3 or 3, n, 3)]] if n>30 else _np(t)
+
+def _decades(ax):
+    ax.minorticks_off()
+    low,high = np.log10(ax.get_ylim())
+    if high-low<2: ax.set_ylim(10**np.floor(low), 10**np.ceil(high))
+    if high-low>40: ax.set_yticks(10.**np.arange(np.ceil(low/20)*20, high, 20))
+
+# %% ../nbs/support/plotting.ipynb #a4d1c0e3
+def show_bands(
+    bands:dict, # name -> (x, middle, low, high), each (n,), above 0
+    xlabel:str, # with the unit in brackets
+    ylabel:str, # with the unit in brackets
+    size:tuple=(6,3.4) # inches
+): # the figure
+    "Draw curves with a band around each, on a logarithmic axis"
+    if not bands: raise ValueError('bands is empty: there is no curve to draw')
+    for name,b in bands.items():
+        if not len(b[0]): raise ValueError(f'{name!r} has no point that a logarithmic axis can show')
+    fig = show_curves({k:tuple(map(_thin, b)) for k,b in bands.items()}, xlabel, ylabel, logy=True, size=size)
+    _decades(fig.axes[0])
+    return fig
+
+# %% ../nbs/support/plotting.ipynb #a4d1c0e8
+def _hist(ax, t, top, color):
+    counts,edges = np.histogram(_np(t), 15, (-top,top))
+    ax.stairs(counts/max(_np(t).size, 1), edges, fill=True, color=color)
+    ax.set(xticks=[], yticks=[], xlim=(-top,top), ylim=(0,1))
+    for s in ('left','top','right'): ax.spines[s].set_visible(False)
+
+# %% ../nbs/support/plotting.ipynb #a4d1c0e9
+def show_histograms(
+    rows:dict, # name -> tensors or arrays of any shape, one for each layer, such as `activations` gives
+    layers:list, # numbers of the layers to show, from 1
+    top:float=3, # the axis goes from -top to top; what lies beyond is counted and not drawn
+    xlabel:str='activation'
+): # the figure
+    "Histograms, as shares from 0 to 1: a row for each network, a column for each layer"
+    for name,ts in rows.items():
+        for n in layers:
+            if not 1<=n<=len(ts): raise ValueError(f'{name!r} has layers 1 to {len(ts)}: there is no layer {n}')
+    if not rows or not len(layers): raise ValueError(f'nothing to draw: {len(rows)} rows of {len(layers)} layers')
+    size = (1.3*len(layers)+1.2, 1.05*len(rows)+.5)
+    fig,axs = _plt().subplots(len(rows), len(layers), figsize=size, squeeze=False, layout='constrained')
+    for k,((name,ts),line) in enumerate(zip(rows.items(), axs)):
+        for n,ax in zip(layers, line): _hist(ax, ts[n-1], top, palette[k%len(palette)])
+        line[0].set_ylabel(name, rotation=0, ha='right', va='center')
+        line[0].set_yticks([0,1])
+    for n,ax in zip(layers, axs[0]): ax.set_title(f'layer {n}', fontsize=10)
+    for ax in axs[-1]: ax.set_xticks([-top,0,top])
+    fig.supxlabel(xlabel, fontsize=10)
     return fig
 
 # %% ../nbs/support/plotting.ipynb #5958cfe5
