@@ -42,6 +42,14 @@ def _row_dots_all_summed(a, b): return (a*b).sum()
 @row_dots.mistake('the sum runs down the columns: the wrong letter stands on the right')
 def _row_dots_columns(a, b): return (a*b).sum(0)
 
+# %% ../../nbs/exercises/03_einsum.ipynb #07205765
+@row_dots.mistake('each row of `a` meets the sum of all rows of `b`: the rows of the two tensors need the same letter')
+def _row_dots_other_letter(a, b): return torch.einsum('ik,jk->i', a, b)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #a5ddc198
+@row_dots.mistake('the mean is taken: the products are added up')
+def _row_dots_mean(a, b): return (a*b).mean(1)
+
 # %% ../../nbs/exercises/03_einsum.ipynb #6adfa4e1
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]),), (torch.tensor([[2.,-1],[4,3],[0,7]]),),
                                (torch.tensor([[5.,-1]]),), (torch.randn(6, 4)+1,)],
@@ -92,6 +100,24 @@ def _covariance_row_means(x):
     c = x-x.mean(1, keepdim=True)
     return c.t()@c/len(x)
 
+# %% ../../nbs/exercises/03_einsum.ipynb #9ced0b84
+@covariance.mistake('it is divided by the number of columns: the mean over i divides by the number of rows')
+def _covariance_columns(x):
+    c = x-x.mean(0)
+    return c.t()@c/x.shape[1]
+
+# %% ../../nbs/exercises/03_einsum.ipynb #30358264
+@covariance.mistake('the products are there but not added up: `i` must not stand on the right')
+def _covariance_no_sum(x):
+    c = x-x.mean(0)
+    return torch.einsum('ij,ik->ijk', c, c)/len(x)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #d50bbb37
+@covariance.mistake('the columns are divided by their deviations as well: that is the correlation')
+def _covariance_correlation(x):
+    c = (x-x.mean(0))/x.std(0, correction=0)
+    return c.t()@c/len(x)
+
 # %% ../../nbs/exercises/03_einsum.ipynb #64a74762
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2],[3,0],[2,1]]), torch.tensor([[[1.,0,2],[-1,3,1]],[[0,1,-1],[2,0,4]]]),
                                 torch.tensor([[1.,1,0],[2,-1,4],[0,5,1]])),
@@ -126,12 +152,20 @@ def _bilinear_no_batch(x, w, z): return torch.einsum('bi,oij,bj->o', x, w, z)
 @bilinear.mistake('each row of `x` meets the sum of all rows of `z`: there too the batch needs the letter `b`')
 def _bilinear_other_letter(x, w, z): return torch.einsum('bi,oij,cj->bo', x, w, z)
 
+# %% ../../nbs/exercises/03_einsum.ipynb #ac738cea
+@bilinear.mistake('each row of `z` meets the sum of all rows of `x`: there too the batch needs the letter `b`')
+def _bilinear_other_letter_x(x, w, z): return torch.einsum('ci,oij,bj->bo', x, w, z)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #4e5f3440
+@bilinear.mistake('`j` stands on the right: like `i` it is summed')
+def _bilinear_no_sum(x, w, z): return torch.einsum('bi,oij,bj->boj', x, w, z)
+
 # %% ../../nbs/exercises/03_einsum.ipynb #61dce875
 def _letters():
     terms = [''.join(random.choices('acijkxBZ', k=3)) for _ in range(3)]
     return f'{terms[0]},{terms[1]}...,{terms[2]}'
 
-@book.exercise(inputs=lambda: [('ik,kj',), ('rk,kc',), ('ii',), ('ba',), ('...ik,kj',),
+@book.exercise(inputs=lambda: [('ik,kj',), ('rk,kc',), ('ii',), ('ba',), ('...ik,kj',), ('...j,...',),
                                ('bi , ij, bj',), ('aB,Cd',), ('',), ('i,i,j',), (_letters(),)],
     hints=['How often does each letter stand on the whole left side? `eq.count(l)`, or a `Counter`.',
            'Those that stand once stay, in the order of `sorted`, which has uppercase letters first.',
@@ -180,6 +214,16 @@ def _implicit_all_plain(eq): return ''.join(sorted({l for l in eq if l.isalpha()
 @implicit.mistake('upper and lower case are mixed (uppercase letters come first), and the ellipsis is forgotten')
 def _implicit_case_plain(eq): return ''.join(sorted([l for l in eq if l.isalpha() and eq.count(l)==1], key=str.lower))
 
+# %% ../../nbs/exercises/03_einsum.ipynb #cc03c63e
+@implicit.mistake('each group of letters is counted by itself: a letter must stand once on the whole left side')
+def _implicit_by_group(eq):
+    once = {l for t in eq.split(',') for l in t if l.isalpha() and t.count(l)==1}
+    return '...'*('...' in eq)+''.join(sorted(once))
+
+# %% ../../nbs/exercises/03_einsum.ipynb #297d32bd
+@implicit.mistake('the ellipsis stands there as often as on the left: on the right it stands once')
+def _implicit_ellipses(eq): return '...'*eq.count('...')+''.join(sorted(l for l in eq if l.isalpha() and eq.count(l)==1))
+
 # %% ../../nbs/exercises/03_einsum.ipynb #38c22995
 @book.exercise(inputs=lambda: [(torch.tensor([[[1.,2],[3,-4]],[[5,6],[7,8]],[[0,1],[-1,0]]]),),
                                (torch.tensor([[1.,-2,3],[4,5,6],[7,8,9]]),),
@@ -207,6 +251,10 @@ def _traces_sum(m): return torch.einsum('...ij->...', m)
 # %% ../../nbs/exercises/03_einsum.ipynb #e83d821b
 @traces.mistake('it works for one leading axis only: `...` stands for any number of them')
 def _traces_one_axis(m): return torch.einsum('bii->b', m)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #dabb24e7
+@traces.mistake('it works for a single matrix only: `...` in front of the two letters stands for the leading axes')
+def _traces_one_matrix(m): return torch.einsum('ii->', m)
 
 # %% ../../nbs/exercises/03_einsum.ipynb #96712c5a
 @book.exercise(inputs=lambda: [('ik,kj->ij', [(2,3),(3,4)]), ('ij,ij->', [(2,3),(1,3)]), ('ij,ij->', [(1,3),(5,3)]),
@@ -274,6 +322,15 @@ def _sizes_last_checked(eq, shapes):
             sizes[l] = n
     return sizes
 
+# %% ../../nbs/exercises/03_einsum.ipynb #3b86acde
+@sizes_by_letter.mistake('the first size above 1 stays, and nobody compares: sizes that differ must raise a `ValueError`')
+def _sizes_unchecked(eq, shapes):
+    sizes = {}
+    for term,shape in zip(eq.split('->')[0].split(','), shapes):
+        for l,n in zip(term, shape):
+            if sizes.get(l, 1)==1: sizes[l] = n
+    return sizes
+
 # %% ../../nbs/exercises/03_einsum.ipynb #a78ad465
 @book.exercise(inputs=lambda: [(torch.arange(-12., 12).view(2, 3, 4), torch.tensor([[1.,-2],[3,5],[0,1],[2,-1]])),
                                (torch.randn(1, 4, 3), torch.randn(3, 1)),
@@ -314,9 +371,21 @@ def _by_hand_axis(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum(1)
 @by_hand.mistake('the wrong axis is summed: `j` stands on the right, `i` does not')
 def _by_hand_axis_j(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum(0)
 
+# %% ../../nbs/exercises/03_einsum.ipynb #ef3c2ae3
+@by_hand.mistake('the mean is taken: the products are added up')
+def _by_hand_mean(a, b): return (a.permute(1, 0, 2)*b.t()[None]).mean(-1)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #d2948355
+@by_hand.mistake('`view` or `reshape` is used to turn `a`: the shape is right, but the numbers stay in their order; `permute` turns')
+def _by_hand_reshape(a, b): return (a.reshape(a.shape[1], a.shape[0], -1)*b.t()[None]).sum(-1)
+
+# %% ../../nbs/exercises/03_einsum.ipynb #0eb733e5
+@by_hand.mistake('everything is added up to one number: `j` and `k` stand on the right')
+def _by_hand_all(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum()
+
 # %% ../../nbs/exercises/03_einsum.ipynb #6791c6ca
-@book.exercise(inputs=lambda: [(torch.tensor([[[1.,0],[-1,2],[3,1]]]), torch.tensor([[[2.,1],[0,-1]]]),
-                                torch.tensor([[[1.,2,-3],[4,5,6]]])),
+@book.exercise(inputs=lambda: [(torch.tensor([[[1.,0],[-1,2],[3,1]]]), torch.tensor([[[2.,1],[0,-1],[1,1],[-2,0]]]),
+                                torch.tensor([[[1.,2,-3],[4,5,6],[0,-1,2],[3,0,-2]]])),
                                (torch.randn(2, 1, 3), torch.randn(2, 1, 3), torch.randn(2, 1, 4)),
                                (torch.randn(2, 0, 3), torch.randn(2, 4, 3), torch.randn(2, 4, 1)),
                                (torch.randn(3, 2, 5), torch.randn(3, 4, 5), torch.randn(3, 4, 6))],
@@ -365,9 +434,26 @@ def _attend_batch(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).softmax(0)@v
 @attend.mistake('the division comes after the softmax: divide the scores, before it')
 def _attend_late(q, h, v): return (q@h.mT).softmax(-1)/math.sqrt(q.shape[-1])@v
 
+# %% ../../nbs/exercises/03_einsum.ipynb #d50d4424
+@attend.mistake('the scores are multiplied by the root of the size of axis k: divide')
+def _attend_times(q, h, v): return (q@h.mT*math.sqrt(q.shape[-1])).softmax(-1)@v
+
+# %% ../../nbs/exercises/03_einsum.ipynb #0999b49c
+@attend.mistake('the scores are divided by the root of the size of axis d: the axis that is summed is k')
+def _attend_d(q, h, v): return (q@h.mT/math.sqrt(v.shape[-1])).softmax(-1)@v
+
+# %% ../../nbs/exercises/03_einsum.ipynb #84a61c23
+@attend.mistake('the exponentials are not divided by their sum: `softmax` does both')
+def _attend_exp(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).exp()@v
+
+# %% ../../nbs/exercises/03_einsum.ipynb #277d9ad6
+@attend.mistake('the softmax comes last: it makes the weights, before they meet `v`')
+def _attend_softmax_last(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])@v).softmax(-1)
+
 # %% ../../nbs/exercises/03_einsum.ipynb #73f71127
 @book.exercise(inputs=lambda: [(1,784,100,10), (4000,784,100,10), (2,3,4,5), (5,4,3,2), (2,2,2,2), (0,3,4,5), (1,9,9,1),
-                               tuple(random.choices(range(1, 50), k=4)), (10,2,10,10), (10,10,2,10), (3,10,4,1), (100,9,1,9)],
+                               tuple(random.choices(range(1, 50), k=4)), (10,2,10,10), (10,10,2,10), (3,10,4,1), (100,9,1,9),
+                               (3,2,3,5), (2,2,5,3), (3,2,2,2)],
     hints=['A product of (i,k) and (k,l) takes one multiplication for each i, k and l.',
            'From the left: `ni*nk*nl` for the first product. Its result is (i,l). What does the second take?',
            'Left: `ni*nk*nl + ni*nl*nj`. Right: `nk*nl*nj + ni*nk*nj`.'],
@@ -395,3 +481,15 @@ def _cheaper_memory(ni, nk, nl, nj): return 'left' if ni*nl<=nk*nj else 'right'
 # %% ../../nbs/exercises/03_einsum.ipynb #300c7fca
 @cheaper.mistake('only the first of the two products is counted, and of equals it says right')
 def _cheaper_first_strict(ni, nk, nl, nj): return 'left' if ni*nk*nl<nk*nl*nj else 'right'
+
+# %% ../../nbs/exercises/03_einsum.ipynb #7f6eb2f6
+@cheaper.mistake('only the second of the two products is counted')
+def _cheaper_second(ni, nk, nl, nj): return 'left' if ni*nl*nj<=ni*nk*nj else 'right'
+
+# %% ../../nbs/exercises/03_einsum.ipynb #3e988698
+@cheaper.mistake('the dearer product of each way is compared: both are paid, so add them')
+def _cheaper_dearer(ni, nk, nl, nj): return 'left' if max(ni*nk*nl, ni*nl*nj)<=max(nk*nl*nj, ni*nk*nj) else 'right'
+
+# %% ../../nbs/exercises/03_einsum.ipynb #c6721c48
+@cheaper.mistake('the second products are mixed up: from the left it is (i,l) by (l,j), from the right (i,k) by (k,j)')
+def _cheaper_mixed(ni, nk, nl, nj): return 'left' if ni*nk*nl+ni*nk*nj<=nk*nl*nj+ni*nl*nj else 'right'
