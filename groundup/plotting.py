@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['palette', 'show', 'show_images', 'show_shapes', 'show_net', 'show_curves', 'show_scale', 'show_aligned',
-           'show_outline', 'show_bands', 'show_histograms', 'Table']
+           'show_outline', 'show_bands', 'show_histograms', 'show_stretched', 'Table']
 
 # %% ../nbs/support/plotting.ipynb #5609375e
 import sys
@@ -371,6 +371,71 @@ def show_histograms(
     for n,ax in zip(layers, axs[0]): ax.set_title(f'layer {n}', fontsize=10)
     for ax in axs[-1]: ax.set_xticks([-top,0,top])
     fig.supxlabel(xlabel, fontsize=10)
+    return fig
+
+# %% ../nbs/support/plotting.ipynb #2036b7bf
+def _few(n): return [*range(n)] if n<7 else [0,1,2,None,n-1] # None: the middle is left out
+
+def _lines(to):
+    "What each line of a block holds: an index of all axes but the last, dots, or the index of a slice as a text"
+    for k in _few(int(np.prod(to[:-2]))):
+        if k is None: yield '⋮'; continue
+        lead = tuple(map(int, np.unravel_index(k, to[:-2])))
+        if lead: yield str([*lead])
+        yield from ('⋮' if i is None else (*lead,i) for i in _few(to[-2]))
+
+# %% ../nbs/support/plotting.ipynb #5250693d
+def _entry(t, at):
+    "The entry of `t` that is read at index `at`, and whether it is stored there"
+    own = tuple(0 if n==1 else k for n,k in zip(t.shape, at))
+    return t[own], own==at
+
+def _tiles(ax, fill): # (height,width,4)
+    h,w,_ = fill.shape
+    ax.imshow(fill, interpolation='nearest')
+    ax.hlines(np.arange(h+1)-.5, -.5, w-.5, 'white', lw=1.5)
+    ax.vlines(np.arange(w+1)-.5, -.5, h-.5, 'white', lw=1.5)
+    _bare(ax)
+
+# %% ../nbs/support/plotting.ipynb #81b8c946
+def _block(ax, t, to, colour):
+    "Draw `t`, of as many axes as `to`, stretched to this shape"
+    from matplotlib.colors import to_rgba
+    lines,cols = [*_lines(to)],_few(to[-1])
+    fill = np.zeros((len(lines),len(cols),4)) # red, green, blue and how solid
+    def write(x, y, s, c='black'): ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
+    for y,line in enumerate(lines):
+        if isinstance(line, str): write((len(cols)-1)/2, y, line); continue
+        for x,j in enumerate(cols):
+            if j is None: write(x, y, '⋯'); continue
+            v,own = _entry(t, (*line,j))
+            fill[y,x] = to_rgba(colour, 1 if own else .25)
+            write(x, y, _text(v), 'white' if own else 'black')
+    _tiles(ax, fill)
+
+# %% ../nbs/support/plotting.ipynb #1c70e31e
+def _check_stretch(ts, names, to):
+    if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
+    for t,n in zip(ts, names):
+        if t.ndim>len(to) or any(k not in (1,m) for k,m in zip(t.shape[::-1], to[::-1])):
+            raise ValueError(f'{n or "a tensor"} has shape {t.shape}: it does not stretch to {to}')
+    if 0 in to: raise ValueError(f'there is nothing to draw: the shape {to} holds no number')
+
+# %% ../nbs/support/plotting.ipynb #5aa2c32c
+def show_stretched(
+    *ts:list, # tensors or arrays that can be stretched to the shape `to`
+    to:tuple, # such as `(2,3)`
+    names:str='' # their names, with spaces between
+): # the figure
+    "Draw tensors stretched to one shape: stored entries solid, repeated ones pale"
+    ts,names,to = [_np(t) for t in ts],names.split() or ['']*len(ts),tuple(to)
+    _check_stretch(ts, names, to)
+    block = (1,)*(2-len(to))+to
+    size = max(.42*len(_few(block[-1]))+.1, 1.8),.42*len([*_lines(block)])+.4
+    fig,axs = _plt().subplots(1, len(ts), figsize=(len(ts)*size[0]+.3, size[1]), squeeze=False, layout='constrained')
+    for ax,t,n,colour in zip(axs[0], ts, names, palette):
+        _block(ax, t.reshape((1,)*(len(block)-t.ndim)+t.shape), block, colour)
+        ax.set_title(f'{n} {t.shape}{f" → {to}" if t.shape!=to else ""}'.strip(), fontsize=10)
     return fig
 
 # %% ../nbs/support/plotting.ipynb #5958cfe5
