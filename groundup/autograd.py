@@ -8,10 +8,10 @@ __all__ = ['ReluFunction', 'Var', 'record', 'graph_order', 'first_gradient', 'ba
 
 # %% ../nbs/06_autograd.ipynb #57f43ee3
 from functools import wraps
-import numpy as np
 import torch
 from torch import Tensor
 from .broadcasting import unbroadcast
+from .graphs import Box, show_dag
 
 # %% ../nbs/06_autograd.ipynb #87d50bb1
 class ReluFunction(torch.autograd.Function):
@@ -144,104 +144,20 @@ def backward(self,
 
 Var.backward = backward
 
-# %% ../nbs/06_autograd.ipynb #a85cacc3
-def _columns(order):
-    "The Vars in columns, operands left of their results; and each link as a path through the columns"
-    col,users = {},{v:[] for v in order}
-    for v in order:
-        col[v] = 1+max((col[p] for p,_ in v.links), default=-1)
-        for p,_ in v.links: users[p].append(v)
-    for v in order: # a leaf stands next to its first use
-        if not v.links and users[v]: col[v] = min(col[u] for u in users[v])-1
-    columns = [[v for v in order if col[v]==c] for c in range(max(col.values())+1)]
-    paths = {(v,k):[p, *((v,k,c) for c in range(col[p]+1, col[v])), v]
-             for v in order for k,(p,_) in enumerate(v.links)}
-    for path in paths.values(): # a long link passes through the columns between
-        for c,o in enumerate(path[1:-1], col[path[0]]+1): columns[c].append(o)
-    return columns,paths
-
-# %% ../nbs/06_autograd.ipynb #9334332a
-def _heights(columns, paths, high):
-    "The y of each item: a few sweeps sort each column by the mean of its neighbours, so that lines are short"
-    near,y = {o:[] for c in columns for o in c},{}
-    for (v,k),path in paths.items():
-        share = .5-(k+1)/(len(v.links)+1) # where on the edge of `v` the line ends
-        for a,b in zip(path, path[1:]):
-            near[a].append((b,share*high(b) if b is v else 0))
-            near[b].append((a,0))
-    def stack_up(c):
-        ys = np.cumsum([0]+[(high(a)+high(b))/2+.25 for a,b in zip(c, c[1:])])
-        y.update({o:ys[-1]/2-v for o,v in zip(c, ys)})
-    for c in columns: stack_up(c)
-    for sweep in (columns[::-1],columns)*4:
-        for c in sweep: stack_up(sorted(c, key=lambda o: -np.mean([y[n]+d for n,d in near[o]] or [0])))
-    return y
-
 # %% ../nbs/06_autograd.ipynb #275a99b7
-def _says(t):
-    "A tensor in a few short lines: its numbers, or its shape and the root of the mean of their squares"
-    from groundup.plotting import _text
-    if t.ndim<3 and t.numel()<7:
-        return ['  '.join(map(_text, row)) for row in t.reshape(-1, t.shape[-1] if t.ndim else 1).tolist()]
-    return [str(tuple(t.shape)), f'rms {_text(t.double().pow(2).mean().sqrt().item())}']
 _signs = dict(add='+', sub='−', mul='×', truediv='÷', matmul='@', neg='−', pow='power', getitem='index')
 
-def _card(v):
-    "What stands in the box of a Var: texts, each with its kind"
-    head = ' '.join(filter(None, [v.name, _signs.get(v.op, v.op)]))
-    grad = [] if v.grad is None else _says(v.grad)
-    grad[:1] = ['grad '+t for t in grad[:1]]
-    parts = ([head], 'head'),(_says(v.data), 'data'),(grad, 'grad')
-    return [(t, kind) for ts,kind in parts for t in ts if t]
-
-# %% ../nbs/06_autograd.ipynb #58f4eada
-def _draw_card(ax, at, card, v):
-    from groundup.plotting import _plt, palette
-    (x,y,w,h),face = at,'#eef3f8' if v.is_leaf else 'white'
-    edge = '#999999' if not v.requires_grad else palette[0] if v.is_leaf else '#333333'
-    ax.add_patch(_plt().Rectangle((x-w/2,y-h/2), w, h, fc=face, ec=edge, lw=1.2, zorder=2))
-    for k,(text,kind) in enumerate(card):
-        weight,colour = 'bold' if kind=='head' else 'normal',palette[1] if kind=='grad' else 'black'
-        ax.text(x, y+h/2-.145-.19*k, text, ha='center', va='center', fontsize=9.5, weight=weight, c=colour)
-def _fit_page(fig, ax, boxes): # boxes: (left, right, bottom, top)
-    (left,_,bottom,_),(_,right,_,top) = [[f(b) for b in zip(*boxes)] for f in (min,max)]
-    ax.set(xlim=(left-.05,right+.05), ylim=(bottom-.05,top+.05), position=[0,0,1,1])
-    ax.axis('off')
-    fig.set_size_inches(right-left+.1, top-bottom+.1)
-    return fig
-
-# %% ../nbs/06_autograd.ipynb #170a8e7d
-def _draw_link(ax, at, share): # share: how far down the last box's edge the line ends
-    from matplotlib.path import Path
-    from matplotlib.patches import FancyArrowPatch
-    (x0,y0,w0,_),*between,(x1,y1,w1,h1) = at
-    through = [q for x,y,w,_ in between for q in ((x-w/2,y),(x+w/2,y))]
-    ends = [(x0+w0/2,y0),*through,(x1-w1/2,y1+h1*(.5-share))]
-    bends = [q for (xa,ya),(xb,yb) in zip(ends, ends[1:]) for q in (((xa+xb)/2,ya),((xa+xb)/2,yb),(xb,yb))]
-    path = Path([ends[0],*bends], [Path.MOVETO]+[Path.CURVE4]*len(bends))
-    ax.add_patch(FancyArrowPatch(path=path, arrowstyle='-|>', mutation_scale=9, color='#777777', lw=1.2))
-def _layout(v):
-    "The order, text and place (x, y, width, height) of all boxes, and the paths of the links"
-    order = graph_order(v)
-    if len(order)>60: raise ValueError(f'the graph has {len(order)} Vars: more than 60 cannot be read')
-    (columns,paths),cards = _columns(order),{u:_card(u) for u in order}
-    high = lambda o: .1+.19*len(cards.get(o, []))
-    wide = [max(.15+.085*len(t) for o in c for t,_ in cards.get(o, [('','')])) for c in columns]
-    x,y = np.cumsum([0]+[(a+b)/2+.4 for a,b in zip(wide, wide[1:])]),_heights(columns, paths, high)
-    return order,cards,{o:(xc,y[o],w,high(o)) for c,xc,w in zip(columns, x, wide) for o in c},paths
+def _box(v): return Box(v.name, _signs.get(v.op, v.op), v.data, v.grad, wanted=v.requires_grad)
 
 # %% ../nbs/06_autograd.ipynb #3fa6a8d7
 def draw_graph(
     v:Var # a result, before `backward()` or after `backward(retain_graph=True)`
 ): # the figure
     "Draw from what `v` was computed: each Var with its numbers, and its gradient in orange"
-    from groundup.plotting import _plt
     if not isinstance(v, Var): raise TypeError(f'v is not a Var: it is a {type(v).__name__}')
-    order,cards,at,paths = _layout(v)
-    fig,ax = _plt().subplots()
-    for u in order: _draw_card(ax, at[u], cards[u], u)
-    for (u,k),path in paths.items(): _draw_link(ax, [at[o] for o in path], (k+1)/(len(u.links)+1))
-    return _fit_page(fig, ax, [(x-w/2, x+w/2, y-h/2, y+h/2) for x,y,w,h in at.values()])
+    order = graph_order(v)
+    if len(order)>60: raise ValueError(f'the graph has {len(order)} Vars: more than 60 cannot be read')
+    return show_dag({u:_box(u) for u in order}, [(p,u) for u in order for p,_ in u.links])
 
 # %% ../nbs/06_autograd.ipynb #a4e481bf
 def method(

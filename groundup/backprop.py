@@ -11,8 +11,8 @@ __all__ = ['check_mse', 'mse', 'show_graph', 'check_grad', 'numgrad', 'upstream'
 import re, time
 import torch
 from torch import Tensor
+from .graphs import Box, show_dag
 from .init import lin, relu
-from .plotting import _plt, _text, palette
 
 # %% ../nbs/05_backprop.ipynb #efe62f51
 def check_mse(
@@ -47,61 +47,18 @@ def _steps(steps):
         if not m: raise ValueError(f"a step is written 'out = op(a,b)': {s!r}")
     return [(m[1], m[2], [a.strip() for a in m[3].split(',')]) for m in found]
 
-def _places(steps):
-    "Column and row of each tensor: a result stands right of all it was made of"
-    made,col = {s[0] for s in steps},{}
-    for out,_,ins in steps: col[out] = 1+max(col.get(a, 0) for a in ins)
-    given = [(a,col[out]-1) for out,_,ins in steps for a in ins if a not in made]
-    for a,c in given: col[a] = min(c, col.get(a, c))
-    names = sorted(col, key=lambda n: n not in made) # results first, then what was given, below them
-    return {n:(3.2*col[n], -1.35*sum(col[m]==col[n] for m in names[:names.index(n)])) for n in names}
-
-def _size(t): return _text(float(t if t.ndim==0 else t.double().pow(2).mean().sqrt()))
-
-def _node(ax, at, name, t):
-    "A box with a name, a value in blue, a gradient in orange"
-    g = getattr(t, 'g', None)
-    t = t if t is None else torch.as_tensor(t)
-    ax.add_patch(_plt().Rectangle((at[0]-1,at[1]-.58), 2, 1.16, fc='#eef3f8', ec='#999999', zorder=2))
-    shape = str(tuple(getattr(t, 'shape', ()))).replace(' ', '')
-    lines = [(f'{name} {shape}' if getattr(t, 'ndim', 0) else name, 'black')]
-    lines += [(s+_size(o), c) for s,o,c in (('',t,palette[0]), ('.g ',g,palette[1])) if o is not None]
-    for k,(s,c) in enumerate(lines):
-        y = at[1]+.36*((len(lines)-1)/2-k)
-        ax.text(at[0], y, s, color=c, ha='center', va='center', fontsize=8, zorder=3)
-
-def _arrow(ax, a, b, bend=0., to=None):
-    way,patch = f'arc3,rad={bend}',to and to.get_bbox_patch()
-    style = dict(arrowstyle='-|>', color='#555555', shrinkA=0, shrinkB=0, connectionstyle=way, patchB=patch)
-    ax.annotate('', b, a, zorder=1, arrowprops=style)
-
-def _draw_op(ax, at, out, op, ins):
-    "The operator left of its result, with an arrow for each of its inputs"
-    x,y = at[out][0]-1.6,at[out][1]
-    text = ax.text(x, y, op, ha='center', va='center', fontsize=8, fontstyle='italic', zorder=3,
-                   bbox=dict(boxstyle='round,pad=.15', fc='white', ec='#333333'))
-    _arrow(ax, (x,y), (at[out][0]-1,y))
-    for k,a in enumerate(ins):
-        far,again = at[a][0]<x-2.2,ins[:k].count(a)
-        start = (at[a][0],at[a][1]+.58) if far else (at[a][0]+1,at[a][1]-.4*again)
-        _arrow(ax, start, (x,y), -.42 if far else .4*again, text)
-
 # %% ../nbs/05_backprop.ipynb #57565a56
 def show_graph(
     *steps:str, # such as `'l1 = lin(x,w1,b1)'`, in order
-    **values # name -> tensor or number; a tensor with axes shows its shape and root mean square
+    **values # name -> tensor or number; of a larger tensor the shape and the root mean square are shown
 ): # the figure
     "Draw a computational graph, with values and the gradients in `.g` on it"
     steps = _steps(steps)
-    at = _places(steps)
-    if odd := set(values)-set(at): raise ValueError(f'no step uses {", ".join(sorted(odd))}')
-    w,(low,high) = max(p[0] for p in at.values()),(f(p[1] for p in at.values()) for f in (min,max))
-    fig,ax = _plt().subplots(figsize=(.45*(w+2.2), .45*(high-low+2)))
-    for n,p in at.items(): _node(ax, p, n, values.get(n))
-    for out,op,ins in steps: _draw_op(ax, at, out, op, ins)
-    ax.set(xlim=(-1.1,w+1.1), ylim=(low-.7,high+1.3), aspect='equal')
-    ax.axis('off')
-    return fig
+    ops = {n:'' for _,_,ins in steps for n in ins} | {out:op for out,op,_ in steps}
+    if odd := set(values)-set(ops): raise ValueError(f'no step uses {", ".join(sorted(odd))}')
+    gs = {n:getattr(values.get(n), 'g', None) for n in ops}
+    boxes = {n:Box(n, op, values.get(n), gs[n], '.g', wanted=op or gs[n] is not None) for n,op in ops.items()}
+    return show_dag(boxes, [(a,out) for out,_,ins in steps for a in ins])
 
 # %% ../nbs/05_backprop.ipynb #d5e064dc
 def check_grad(
