@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 # %% ../nbs/support/data.ipynb #d4d5f28f
-digits_sha = '6a4b026089bdf5e37577fb4cf57ba9b64cfb48f4bcd58ccbcccd3fb0977f111d' # of the images' bytes, then the labels'
+# of the images' bytes, then the labels'
+digits_sha = '6a4b026089bdf5e37577fb4cf57ba9b64cfb48f4bcd58ccbcccd3fb0977f111d'
 n_train = 4000
 Digits = namedtuple('Digits', 'x y x_valid y_valid')
 
@@ -27,8 +28,9 @@ def _load(path):
     if not path.is_file(): raise FileNotFoundError(f'the digits are missing: there is no file {path}. {again}')
     try:
         with np.load(path) as f: x,y = f['x'],f['y']
-    except Exception as e: raise ValueError(f'the digits are damaged: {path} cannot be read ({e}). {again}') from e
-    if hashlib.sha256(x.tobytes()+y.tobytes()).hexdigest()!=digits_sha:
+    except Exception as e:
+        raise ValueError(f'the digits are damaged: {path} cannot be read ({e}). {again}') from e
+    if hashlib.sha256(x.tobytes()+y.tobytes()).hexdigest()!=digits_sha or x.shape!=(5000,28,28):
         raise ValueError(f'the digits are damaged: the checksum of {path} is not the expected one. {again}')
     return x,y
 
@@ -37,7 +39,7 @@ def digits(
     raw:bool=False, # the bytes as they are, as images?
     path:Path=None # another file of the same content; the package's own if None
 )->Digits: # arrays `x`, `y` for training and `x_valid`, `y_valid` for validation
-    "Handwritten digits: `x` float32 in 0 to 1 (n,784), or uint8 in 0 to 255 (n,28,28) if `raw`; `y` int64 (n,)"
+    "Digits: `x` float32 in 0 to 1 (n,784), or uint8 in 0 to 255 (n,28,28) if `raw`; `y` int64 (n,)"
     x,y = _load(Path(path or _path()))
     if not raw: x = x.reshape(len(x), -1).astype(np.float32)/255
     y = y.astype(np.int64)

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 
 # %% ../nbs/support/testing.ipynb #0665d7a9
-tolerances = {'float64':(1e-8,1e-10), 'float32':(1e-4,1e-5), 'float16':(1e-2,1e-3), 'bfloat16':(5e-2,1e-2)} # rtol, atol
+tolerances = {'float64':(1e-8,1e-10), 'float32':(1e-4,1e-5), # relative and absolute
+              'float16':(1e-2,1e-3), 'bfloat16':(5e-2,1e-2)}
 
 # %% ../nbs/support/testing.ipynb #1f41243a
 def kind(
@@ -29,24 +30,35 @@ def kind(
 def _array(x):
     if kind(x)!='tensor': return np.asarray(x)
     x = x.detach().cpu()
-    if x.is_floating_point(): x = x.double()
-    return (x.to_dense() if x.is_sparse else x).resolve_conj().numpy()
+    x = (x if _layout(x)=='strided' else x.to_dense()).resolve_conj().resolve_neg()
+    return (x.double() if x.is_floating_point() else x).numpy()
 
 def _dtype(x): return str(x.dtype).removeprefix('torch.')
+
+def _layout(x): return str(getattr(x, 'layout', type(x).__name__)).removeprefix('torch.')
 
 # %% ../nbs/support/testing.ipynb #f9454a9d
 def _values(a, b, dtype, rtol, atol):
     r,t = tolerances.get(dtype.replace('complex128','float64').replace('complex64','float32'), (0,0))
     r,t = r if rtol is None else rtol, t if atol is None else atol
     x,y = _array(a),_array(b)
-    bad = ~np.isclose(x, y, rtol=r, atol=t, equal_nan=True)
+    if r or t: bad = ~np.isclose(x, y, rtol=r, atol=t, equal_nan=True)
+    else: bad = (x!=y) & ((x==x) | (y==y)) # nan alone is not equal to itself
     if not bad.any(): return
     i = tuple(int(o) for o in np.argwhere(bad)[0])
     at = f'at index {i[0] if len(i)==1 else i}: ' if i else ''
     more = f' ({bad.sum()} of {bad.size} values differ)' if bad.size>1 else ''
-    return 'value', f'{at}{x[i].item()!r}, expected {y[i].item()!r}{more}'
+    return 'value', f'{at}{x.item(*i)!r}, expected {y.item(*i)!r}{more}'
+
+# %% ../nbs/support/testing.ipynb #0631dd8e
+def _form(a, b):
+    "What differs in two tensors, arrays or NumPy numbers besides their values"
+    for what,of in dict(shape=lambda x: tuple(x.shape), dtype=_dtype, type=_layout).items():
+        if of(a)!=of(b): return what, f'{what} {of(a)}, expected {of(b)}'
 
 # %% ../nbs/support/testing.ipynb #d7109e77
+_numbers = 'tensor','array','bool','integer','float','complex'
+
 def difference(
     a, # the value to judge
     b, # the value it should be
@@ -56,20 +68,21 @@ def difference(
     "The first difference between `a` and `b`, or None when they are the same"
     k,want = kind(a),kind(b)
     if k!=want: return 'type', f'type {k}, expected {want}'
-    if k in ('tensor','array'):
-        if a.shape!=b.shape: return 'shape', f'shape {tuple(a.shape)}, expected {tuple(b.shape)}'
-        if a.dtype!=b.dtype: return 'dtype', f'dtype {_dtype(a)}, expected {_dtype(b)}'
-        return _values(a, b, _dtype(b), rtol, atol)
+    if k in _numbers and hasattr(a, 'dtype') and hasattr(b, 'dtype'):
+        return _form(a, b) or _values(a, b, _dtype(b), rtol, atol)
     if k in ('float','complex'): return _values(a, b, 'float64', rtol, atol)
     if k in ('tuple','list','dict'): return _items(a, b, k, rtol, atol)
-    if not a==b: return 'value', f'{a!r}, expected {b!r}'
+    if not a==b or isinstance(a, (set,frozenset)) and _typed(a)!=_typed(b): return 'value', f'{a!r}, expected {b!r}'
 
 # %% ../nbs/support/testing.ipynb #a036e5ba
+def _typed(xs): return {(kind(o), o) for o in xs} # as sets, {1}, {1.} and {True} are equal
+
 def _items(a, b, k, rtol, atol):
-    if k=='dict' and set(a)!=set(b): return 'shape', f'keys {list(a)}, expected {list(b)}'
+    if k=='dict' and _typed(a)!=_typed(b): return 'shape', f'keys {list(a)}, expected {list(b)}'
     if len(a)!=len(b): return 'shape', f'{k} of length {len(a)}, expected {len(b)}'
     for i in (b if k=='dict' else range(len(b))):
-        if d := difference(a[i], b[i], rtol, atol): return d[0], f'at [{i!r}]'+(d[1][3:] if d[1].startswith('at [') else f': {d[1]}')
+        if not (d := difference(a[i], b[i], rtol, atol)): continue
+        return d[0], f'at [{i!r}]' + (d[1][3:] if d[1].startswith('at [') else f': {d[1]}')
 
 # %% ../nbs/support/testing.ipynb #869483be
 def same(

@@ -96,7 +96,7 @@ def growth(
     f, # a function to time
     make, # `make(n)` gives the tuple of its arguments
     sizes:list, # the numbers n to try, rising
-    budget:float=.2, # seconds: sizes after the first that takes longer are left out
+    budget:float=.2, # seconds: sizes after the first that takes longer are left out, but two are always timed
     repeat:int=5
 )->dict: # n -> median seconds of a call
     "The median time of `f(*make(n))` for each n"
@@ -106,7 +106,7 @@ def growth(
         f(*args) # warm
         ts = _repeat(f, args, repeat, budget)
         out[n] = median(ts)
-        if out[n]>budget: break
+        if out[n]>budget and len(out)>1: break # a slope needs two
     return out
 
 # %% ../nbs/support/timing.ipynb #f51b4771
