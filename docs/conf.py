@@ -3,7 +3,7 @@
     sphinx-build -W --keep-going -b html -c docs nbs _docs/html
 
 `reader.py` turns a notebook into a page, `reference.py` writes the reference and links names to it,
-`mathml.py` sets the maths. Owner, repo and addresses come from `settings.ini`."""
+`mathml.py` sets the maths, `page.py` adds what else a page needs. Owner, repo and addresses come from `settings.ini`."""
 import configparser, sys
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ code = [*sorted(root.glob('docs/*.py')), root/groundup_lib/'_modidx.py']
 books = sorted(p.as_posix() for p in (root/'nbs').rglob('*.ipynb'))
 groundup_state = sha256(b''.join(p.read_bytes() for p in code) + str(books).encode()).hexdigest()
 
-extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'sphinx_copybutton',
+extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'page', 'sphinx_copybutton',
               'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']
 exclude_patterns = ['**/.ipynb_checkpoints']
 templates_path = ['_templates']
@@ -48,16 +48,17 @@ html_context = {'default_mode': 'auto'}
 html_sidebars = {'**': ['site-title.html', 'search-button-field.html', 'sbt-sidebar-nav.html']}
 html_theme_options = dict(
     repository_url=cfg['git_url'], repository_branch=cfg['branch'], path_to_docs=cfg['nbs_path'],
-    use_repository_button=True, use_issues_button=True, use_fullscreen_button=False, navbar_persistent=[],
-    launch_buttons={'colab_url': 'https://colab.research.google.com'},
-    toc_title='On this page', footer_content_items=['copyright.html'],
+    use_download_button=False, use_fullscreen_button=False, navbar_persistent=[],
+    toc_title='On this page', footer_content_items=['page-end.html'],
     pygments_light_style='a11y-high-contrast-light', pygments_dark_style='github-dark')
 html_show_sphinx = html_use_index = html_domain_indices = False
 copybutton_exclude = '.linenos, .gp, .go'
 
 # what other sites and search engines read
 html_baseurl = ogp_site_url = cfg['doc_host'] + cfg['doc_baseurl'] + '/'
-ogp_social_cards = {'enable': False}
+ogp_image, ogp_image_alt = f'{html_baseurl}_static/card.png', 'groundup: neural networks from the ground up'
+ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image" />']
+ogp_social_cards = {'enable': False}                            # one for all pages: tools/hero.py draws it
 sitemap_url_scheme = '{link}'
 sitemap_excludes = ['search.html', '404.html', '_modules/*']
 notfound_urls_prefix = cfg['doc_baseurl'] + '/'

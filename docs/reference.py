@@ -1,6 +1,6 @@
 """The reference: a page for each module with every exported name, and links to it from names in backticks.
 
-The pages are Markdown, written to `nbs/reference/` when a build starts and removed when it ends.
+The pages are Markdown, written to `nbs/reference/` when a build starts and removed when it ends: builds take turns.
 The answers (`groundup.exercises`) are never in it: they would spoil the exercises."""
 import ast, importlib, inspect, os, re, shutil
 from functools import cache
@@ -193,6 +193,17 @@ def index_page(ns):
         if rows: yield '\n'.join([f'## [{nb.module}]({nb.module}.md)\n', '| Name | What it is |', '|---|---|', *rows, ''])
     yield '\n'.join(['```{toctree}\n:hidden:\n', *(nb.module for nb in ns.modules.values()), '```\n'])
 
+def turn(app):
+    "Wait for another build of this folder. The lock is the kernel's: it ends with its holder, however that ends"
+    try: import fcntl
+    except ImportError: return                                  # Windows
+    app.turn = open(__file__, encoding='utf-8')
+    try: fcntl.flock(app.turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print('Another build of the site is at work: waiting for it.', flush=True)
+        fcntl.flock(app.turn, fcntl.LOCK_EX)
+    except OSError: pass                                        # a file system without locks
+
 def write_pages(app):
     ns, folder = names(app.config.groundup_lib, app.srcdir), Path(app.srcdir)/'reference'
     folder.mkdir(exist_ok=True)
@@ -212,8 +223,9 @@ def tidy_up(app, exception):
     "No trace in `nbs/`, and no source maps (5 MB) in the site"
     shutil.rmtree(Path(app.srcdir)/'reference', ignore_errors=True)
     for p in Path(app.outdir).glob('_static/**/*.map'): p.unlink()
+    if hasattr(app, 'turn'): app.turn.close()
 
-# --- links and what else a page needs
+# --- links
 
 def link_names(app, doctree):
     "A name in backticks leads to the reference, or to the pages of PyTorch and NumPy: once in each section"
@@ -234,30 +246,12 @@ def find_source(app, mod):
     a = ModuleAnalyzer.for_module(mod); a.find_tags()
     return a.code, a.tags | {method: a.tags[f] for f,method in patched(load(mod)).items() if f in a.tags}
 
-def description(app, pagename, templatename, ctx, doctree):
-    "The first paragraph, for search engines and for links on other sites"
-    if not doctree or not (p := next(doctree.findall(nodes.paragraph), None)): return
-    s = ' '.join(p.astext().split())[:200].replace('"', '&quot;')
-    ctx['meta'] = {**(ctx.get('meta') or {}), 'og:description': s}
-    ctx['metatags'] += f'<meta name="description" content="{s}" />\n'
-
-def context(app, pagename, templatename, ctx, doctree):
-    "Names for the theme's unnamed buttons; no step from a lesson into the answers"
-    if toc := ctx.get('generate_toctree_html'):
-        named = '<summary aria-label="Pages below">'
-        ctx['generate_toctree_html'] = lambda *a,**k: str(toc(*a, **k)).replace('<summary>', named)
-    here = os.path.dirname(pagename)
-    for k in ('prev', 'next'):
-        if ctx.get(k) and os.path.normpath(os.path.join(here, os.path.dirname(ctx[k]['link'])))!=(here or '.'): ctx[k] = None
-    ctx['has_math'] = '<math' in (ctx.get('body') or '')
-
 def setup(app):
+    turn(app)
     app.setup_extension('sphinx.ext.viewcode')
     app.add_directive('entry', Entry)
     app.connect('builder-inited', write_pages)
     app.connect('build-finished', tidy_up)
     app.connect('doctree-read', link_names)
     app.connect('viewcode-find-source', find_source)
-    app.connect('html-page-context', description, priority=400)
-    app.connect('html-page-context', context, priority=900)
     return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')

@@ -1,22 +1,25 @@
-"""Draw the picture of the course's map, nbs/images/hero.svg: one image, ten neurons, and what each says of it.
+"""Draw one image, ten neurons, and what each says of it: nbs/images/hero.svg for the course's map, and docs/_static/card.png
+(1200 x 630) for links to the site on other sites.
 
 usage: python tools/hero.py
 """
+from configparser import ConfigParser
 from pathlib import Path
 import numpy as np
 from groundup.data import digits
 from groundup.plotting import _bare, _plt, palette
 
-def main():
-    d,plt = digits(),_plt()
+root = Path(__file__).resolve().parent.parent
+
+def draw(fig, **place):
+    "One handwritten 3, the ten neurons' weights, and below each how strongly it recognises the image"
     from matplotlib.colors import LinearSegmentedColormap
-    cmap = LinearSegmentedColormap.from_list('', [palette[1],'white',palette[0]])
+    cmap,d = LinearSegmentedColormap.from_list('', [palette[1],'white',palette[0]]),digits()
     means = np.stack([d.x[d.y==c].mean(0) for c in range(10)]) # (j,k)
     x = d.x_valid[np.flatnonzero(d.y_valid==3)[4]] # (k,)
     said = means@x-(means**2).sum(1)/2 # (j,), lesson 00
     w = means-means.mean(0) # what sets each apart
-    fig = plt.figure(figsize=(9.2,2.75))
-    grid = fig.add_gridspec(3, 14, width_ratios=[1]*3+[.5]+[1]*10, height_ratios=[.4,1,1.1], wspace=.08, hspace=.12)
+    grid = fig.add_gridspec(3, 14, width_ratios=[1]*3+[.5]+[1]*10, height_ratios=[.4,1,1.1], wspace=.08, hspace=.12, **place)
     ax = fig.add_subplot(grid[:,:3]); ax.imshow(x.reshape(28,28), cmap='gray_r'); _bare(ax)
     for j in range(10):
         ax = fig.add_subplot(grid[1,4+j]); _bare(ax)
@@ -26,9 +29,25 @@ def main():
     height = said-said.min()+2
     ax.bar(range(10), height, width=.7, color=[palette[0] if j==said.argmax() else '#bbbbbb' for j in range(10)])
     ax.set(xlim=(-.5,9.5))
-    path = Path(__file__).parent.parent/'nbs'/'images'/'hero.svg'
+    return said.argmax()
+
+def save(fig, path, **kw):
     path.parent.mkdir(exist_ok=True)
-    fig.savefig(path, bbox_inches='tight', metadata={'Date':None})
-    print(path.name, path.stat().st_size, 'bytes; label 3, largest output', said.argmax())
+    fig.savefig(path, **kw)
+    print(path.relative_to(root).as_posix(), path.stat().st_size, 'bytes')
+
+def main():
+    plt,ini = _plt(),ConfigParser(delimiters=['='])
+    ini.read(root/'settings.ini', encoding='utf8')
+    fig = plt.figure(figsize=(9.2,2.75))
+    print('label 3, largest output', draw(fig))
+    save(fig, root/'nbs/images/hero.svg', bbox_inches='tight', metadata={'Date':None})
+    fig = plt.figure(figsize=(12,6.3), facecolor='white')
+    draw(fig, left=.06, right=.94, top=.53, bottom=.07)
+    title,_,rest = ini['DEFAULT']['description'].partition(': ')
+    fig.text(.06, .83, ini['DEFAULT']['title'], fontsize=54, fontweight='bold')
+    fig.text(.06, .735, title, fontsize=27, color='#444444')
+    fig.text(.06, .655, rest, fontsize=20, color='#444444')
+    save(fig, root/'docs/_static/card.png', dpi=100)
 
 if __name__=='__main__': main()
