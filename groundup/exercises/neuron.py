@@ -17,11 +17,13 @@ book = Book('00_neuron')
 progress = book.progress
 
 # %% ../../nbs/exercises/00_neuron.ipynb #954218e6
-def _matrix(n, m): return [[round(random.uniform(-9, 9), 2) for _ in range(m)] for _ in range(n)]
+def _matrix(n, m): return [[random.randint(-36, 36)/4 for _ in range(m)] for _ in range(n)]
 def _vector(n): return _matrix(1, n)[0]
 
 # %% ../../nbs/exercises/00_neuron.ipynb #814091a5
-@book.exercise(inputs=lambda: [([1.,2.,3.], [2.,-1.,.5], 10.), ([4.], [-2.], -1.), ([], [], 7.), (_vector(5), _vector(5), -3.5)],
+@book.exercise(
+    inputs=lambda: [([1.,2.,3.], [2.,-1.,.5], 10.), ([4.], [-2.], -1.), ([], [], 7.),
+                    (_vector(5), _vector(5), -3.5)],
     hints=['The products come first, their sum after. Which built-in function adds up whatever it is given?',
            '`map(f, x, w)` calls `f` with one number of `x` and one of `w`, for each place.',
            'A function that multiplies is `operator.mul`, or `lambda p,q: p*q`. Do not forget the bias.'],
@@ -42,8 +44,18 @@ def _one_neuron_many_biases(x, w, b): return sum(map(lambda p,q: p*q+b, x, w))
 @one_neuron.mistake('all inputs are added up first, and all weights: multiply in pairs, then add')
 def _one_neuron_sums(x, w, b): return sum(x)*sum(w) + b
 
+# %% ../../nbs/exercises/00_neuron.ipynb #33fc3f4d
+@one_neuron.mistake('the products are there, but they are not added up: one number is wanted, with the bias')
+def _one_neuron_products(x, w, b): return list(map(mul, x, w))
+
+# %% ../../nbs/exercises/00_neuron.ipynb #6e988d3c
+@one_neuron.mistake('each input and its weight are added: multiply them')
+def _one_neuron_plus(x, w, b): return sum(map(lambda p,q: p+q, x, w)) + b
+
 # %% ../../nbs/exercises/00_neuron.ipynb #bd467937
-@book.exercise(inputs=lambda: [(-2.,.1), (3.,.1), (0.,.5), (.2,.5), (-3.,2.), (.5,2.), (-1.5,0.), (-random.random()*9,.3)],
+@book.exercise(
+    inputs=lambda: [(-2.,.1), (3.,.1), (0.,.5), (.2,.5), (-3.,2.), (.5,2.), (-1.5,0.),
+                    (-random.random()*9,.3)],
     hints=['There are two cases: the number is positive, or it is not. What comes out in each?',
            'Python has a conditional expression: `a if condition else b`.',
            '`v if v>0 else ...`: what comes out for a negative `v`?'],
@@ -61,15 +73,29 @@ def _leaky_relu_max(v, slope): return max(v, slope*v)
 def _leaky_relu_plain(v, slope): return max(v, 0.)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #34bf0d45
-@leaky_relu.mistake('the slope is on the wrong side: positive numbers stay as they are, negative ones are multiplied')
+@leaky_relu.mistake('the slope is on the wrong side: positive numbers stay, negative ones are multiplied')
 def _leaky_relu_side(v, slope): return v if v<0 else slope*v
 
 # %% ../../nbs/exercises/00_neuron.ipynb #1ebaa027
 @leaky_relu.mistake('the number is compared with the slope: compare it with 0')
 def _leaky_relu_slope(v, slope): return v if v>slope else slope*v
 
+# %% ../../nbs/exercises/00_neuron.ipynb #1aac2f49
+@leaky_relu.mistake('every number is multiplied by the slope: positive numbers stay as they are')
+def _leaky_relu_all(v, slope): return slope*v
+
+# %% ../../nbs/exercises/00_neuron.ipynb #12a16477
+@leaky_relu.mistake('negative numbers lose their sign: multiply them by the slope as they are')
+def _leaky_relu_sign(v, slope): return v if v>0 else -slope*v
+
+# %% ../../nbs/exercises/00_neuron.ipynb #b4e72830
+@leaky_relu.mistake('the slope itself comes out for negative numbers: multiply it by the number')
+def _leaky_relu_only(v, slope): return v if v>0 else slope
+
 # %% ../../nbs/exercises/00_neuron.ipynb #90eb4cbe
-@book.exercise(inputs=lambda: [([[1.,-2.,3.],[-4.,5.,-6.]],), ([[-1.]],), ([],), ([[0.,-0.5],[2.,-3.],[4.,5.]],), (_matrix(3, 4),)],
+@book.exercise(
+    inputs=lambda: [([[1.,-2.,3.],[-4.,5.,-6.]],), ([[-1.]],), ([],),
+                    ([[0.,-.5],[2.,-3.],[4.,5.]],), (_matrix(3, 4),)],
     hints=['You need a list of lists, so you need a comprehension inside a comprehension.',
            'The inner one makes a new row out of a row: `[relu(v) for v in row]`.',
            'The outer one goes through the rows: `[... for row in x]`.'],
@@ -90,8 +116,14 @@ def _relu_batch_filter(x): return [[v for v in row if v>0] for row in x]
 @relu_batch.mistake('negative numbers lost their sign: that is the absolute value')
 def _relu_batch_abs(x): return [[abs(v) for v in row] for row in x]
 
+# %% ../../nbs/exercises/00_neuron.ipynb #ba0dee1f
+@relu_batch.mistake('positive and negative are mixed up: the positive numbers stay')
+def _relu_batch_mixed(x): return [[min(v, 0.) for v in row] for row in x]
+
 # %% ../../nbs/exercises/00_neuron.ipynb #4804b2f3
-@book.exercise(inputs=lambda: [([4,5,2],), ([784,10],), ([1,1],), ([3],), ([784,50,10],), ([random.randint(2, 99) for _ in range(5)],)],
+@book.exercise(
+    inputs=lambda: [([4,5,2],), ([784,10],), ([1,1],), ([3],), ([784,50,10],),
+                    ([random.randint(2, 99) for _ in range(5)],)],
     hints=['Between a layer of n and a layer of m there are n·m lines. Each line is a weight.',
            'Each neuron has one bias. Inputs are not neurons: they have none.',
            '`zip(sizes, sizes[1:])` gives each layer with the one after it.'],
@@ -113,16 +145,25 @@ def _n_parameters_inputs(sizes): return sum(n*m for n,m in zip(sizes, sizes[1:])
 def _n_parameters_many(sizes): return sum(2*n*m for n,m in zip(sizes, sizes[1:]))
 
 # %% ../../nbs/exercises/00_neuron.ipynb #051b3ca2
-@n_parameters.mistake('the biases are counted by the neurons before the lines: there is one for each neuron after them')
+@n_parameters.mistake('the biases are those of the layer before the lines: each neuron after them has one')
 def _n_parameters_before(sizes): return sum(n*m + n for n,m in zip(sizes, sizes[1:]))
+
+# %% ../../nbs/exercises/00_neuron.ipynb #9bbf6273
+@n_parameters.mistake('each layer has one bias: it is one for each neuron of the layer')
+def _n_parameters_one(sizes): return sum(n*m + 1 for n,m in zip(sizes, sizes[1:]))
+
+# %% ../../nbs/exercises/00_neuron.ipynb #b6c842b7
+@n_parameters.mistake('the circles are counted: count the lines, and a bias for each circle but the inputs')
+def _n_parameters_circles(sizes): return sum(sizes)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #df45744d
 def _layer(i, k, j): return _matrix(i, k),_matrix(j, k),_vector(j)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #63899cee
-@book.exercise(inputs=lambda: [([[1.,2.,-1.],[3.,-4.,2.]], [[5.,6.,1.],[-7.,8.,2.]], [10.,20.], 0, 1),
-                               ([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.],[-7.,8.],[9.,0.],[1.,1.]], [1.,2.,3.,4.], 1, 2),
-                               ([[2.]], [[3.]], [-4.], 0, 0), (*_layer(3, 5, 4), 2, 3), (*_layer(4, 3, 4), 3, 1)],
+@book.exercise(
+    inputs=lambda: [([[1.,2.,-1.],[3.,-4.,2.]], [[5.,6.,1.],[-7.,8.,2.]], [10.,20.], 0, 1),
+                    ([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.],[-7.,8.],[9.,0.],[1.,1.]], [1.,2.,3.,4.], 1, 2),
+                    ([[2.]], [[3.]], [-4.], 0, 0), (*_layer(3, 5, 4), 2, 3), (*_layer(4, 3, 4), 3, 1)],
     hints=['Only one input and one neuron are asked for: `x[i]` and `w[j]`.',
            'Both are lists of the same length. Multiply in pairs and add up.',
            'The bias belongs to the neuron: is its index i or j?'],
@@ -151,12 +192,18 @@ def _entry_sums(x, w, b, i, j): return sum(x[i])*sum(w[j]) + b[j]
 @entry.mistake('the bias is added once for each input: add it once, after the sum')
 def _entry_many(x, w, b, i, j): return sum(xk*wk + b[j] for xk,wk in zip(x[i], w[j]))
 
+# %% ../../nbs/exercises/00_neuron.ipynb #4da79fae
+@entry.mistake('i and j are swapped: i counts the inputs, j the neurons')
+def _entry_swapped(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[j], w[i])) + b[i]
+
 # %% ../../nbs/exercises/00_neuron.ipynb #57d834c6
 def _layer_kj(i, k, j): return _matrix(i, k),_matrix(k, j),_vector(j)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #6b419d2c
-@book.exercise(inputs=lambda: [([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.,1.],[-7.,8.,0.]], [10.,20.,30.]), ([[2.]], [[3.]], [-4.]),
-                               ([[1.,2.,3.]], [[1.,-1.],[0.,2.],[4.,4.]], [1.,2.]), _layer_kj(3, 5, 4)],
+@book.exercise(
+    inputs=lambda: [([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.,1.],[-7.,8.,0.]], [10.,20.,30.]),
+                    ([[2.]], [[3.]], [-4.]), ([[1.,2.,3.]], [[1.,-1.],[0.,2.],[4.,4.]], [1.,2.]),
+                    _layer_kj(3, 5, 4)],
     hints=['In this layout a neuron is a column. `zip(*w)` goes through the columns.',
            'For each row of `x` make a list, with one number for each column of `w`.',
            '`[[... for wj,bj in zip(zip(*w), b)] for xi in x]`'],
@@ -167,25 +214,34 @@ def dense_columns(x, w, b): # (i,k), (k,j), (j,) -> (i,j)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #936f9c06
 @dense_columns.mistake('the rows of `w` are used as neurons: in this layout a neuron is a column')
-def _dense_columns_rows(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) + bj for wj,bj in zip(w, b)] for xi in x]
+def _dense_columns_rows(x, w, b):
+    return [[sum(p*q for p,q in zip(xi, wj)) + bj for wj,bj in zip(w, b)] for xi in x]
 
 # %% ../../nbs/exercises/00_neuron.ipynb #bd5f7589
-@dense_columns.mistake('the result is turned over: it needs a row for each input, and in it a number for each neuron')
-def _dense_columns_turned(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) + bj for xi in x] for wj,bj in zip(zip(*w), b)]
+@dense_columns.mistake('the result is turned over: each input has a row, with a number for each neuron')
+def _dense_columns_turned(x, w, b):
+    return [[sum(p*q for p,q in zip(xi, wj)) + bj for xi in x] for wj,bj in zip(zip(*w), b)]
 
 # %% ../../nbs/exercises/00_neuron.ipynb #e2aa656d
 @dense_columns.mistake('the biases are missing')
 def _dense_columns_no_bias(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) for wj in zip(*w)] for xi in x]
 
+# %% ../../nbs/exercises/00_neuron.ipynb #f444377e
+@dense_columns.mistake('the bias is added once for each input: add it once, after the sum')
+def _dense_columns_many(x, w, b):
+    return [[sum(p*q + bj for p,q in zip(xi, wj)) for wj,bj in zip(zip(*w), b)] for xi in x]
+
 # %% ../../nbs/exercises/00_neuron.ipynb #835adbd6
 def _net(i, k, h, j): return _matrix(i, k),_matrix(h, k),_vector(h),_matrix(j, h),_vector(j)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #e0baabf1
-@book.exercise(inputs=lambda: [([[1.,2.],[-3.,4.],[2.,0.]], [[1.,-1.],[0.,2.],[-1.,1.],[2.,1.]], [1.,-5.,0.,-3.], [[1.,2.,-3.,1.]], [-4.]),
-                               ([[2.]], [[-3.]], [1.], [[5.]], [-7.]), _net(3, 4, 5, 2), _net(2, 3, 2, 4)],
+@book.exercise(
+    inputs=lambda: [([[1.,2.],[-3.,4.],[2.,0.]], [[1.,-1.],[0.,2.],[-1.,1.],[2.,1.]], [1.,-5.,0.,-3.],
+                     [[1.,2.,-3.,1.]], [-4.]),
+                    ([[2.]], [[-3.]], [1.], [[5.]], [-7.]), _net(3, 4, 5, 2), _net(2, 3, 2, 4)],
     hints=['Three steps, in this order: `dense`, ReLU of each number, `dense`.',
            'What the first layer gives is a list of lists. ReLU takes one number.',
-           '`h = [[relu(v) for v in row] for row in dense(x, w1, b1)]`, and then? There is no ReLU after the last layer.'],
+           '`h = [[relu(v) for v in row] for row in dense(x, w1, b1)]`: no ReLU after the last layer.'],
     difficulty=2, minutes=10, rtol=1e-5)
 def two_layers(x, w1, b1, w2, b2): # (i,k), (h,k), (h,), (j,h), (j,) -> (i,j)
     "A network of two dense layers with ReLU between them"
@@ -204,18 +260,25 @@ def _two_layers_last(x, w1, b1, w2, b2):
 
 # %% ../../nbs/exercises/00_neuron.ipynb #a2b7e924
 @two_layers.mistake('ReLU is applied to the inputs: it belongs after the first layer')
-def _two_layers_first(x, w1, b1, w2, b2): return dense(dense([[relu(v) for v in row] for row in x], w1, b1), w2, b2)
+def _two_layers_first(x, w1, b1, w2, b2):
+    return dense(dense([[relu(v) for v in row] for row in x], w1, b1), w2, b2)
 
 # %% ../../nbs/exercises/00_neuron.ipynb #d26f7027
 @two_layers.mistake('ReLU stands after the last layer: it belongs between the two')
-def _two_layers_late(x, w1, b1, w2, b2): return [[relu(v) for v in row] for row in dense(dense(x, w1, b1), w2, b2)]
+def _two_layers_late(x, w1, b1, w2, b2):
+    return [[relu(v) for v in row] for row in dense(dense(x, w1, b1), w2, b2)]
+
+# %% ../../nbs/exercises/00_neuron.ipynb #315e1fe3
+@two_layers.mistake('the second layer is missing')
+def _two_layers_half(x, w1, b1, w2, b2): return [[relu(v) for v in row] for row in dense(x, w1, b1)]
 
 # %% ../../nbs/exercises/00_neuron.ipynb #27961302
 def _outputs(i, j): return _matrix(i, j),[random.randrange(j) for _ in range(i)]
 
 # %% ../../nbs/exercises/00_neuron.ipynb #db0b19bf
-@book.exercise(inputs=lambda: [([[.1,.9],[.8,.2],[-3.,-4.]], [1,0,1]), ([[2.,2.,1.]], [0]), ([[2.,1.,2.]], [2]),
-                               ([[-1.,-2.,-3.],[5.,7.,6.]], [0,1]), _outputs(8, 3)],
+@book.exercise(
+    inputs=lambda: [([[.1,.9],[.8,.2],[-3.,-4.]], [1,0,1]), ([[2.,2.,1.]], [0]), ([[2.,1.,2.]], [2]),
+                    ([[-1.,-2.,-3.],[5.,7.,6.]], [0,1]), _outputs(8, 3)],
     hints=['The guess for one row is the index of its largest number: `row.index(max(row))`.',
            'Compare each guess with its label. `True` counts as 1 in a sum.',
            'The share is the number of right ones, divided by the number of labels.'],
@@ -226,7 +289,8 @@ def accuracy_of(outputs, labels): # (i,j), (i,) -> number from 0 to 1
 
 # %% ../../nbs/exercises/00_neuron.ipynb #83a8256d
 @accuracy_of.mistake('that is how many are right: divide by the number of labels')
-def _accuracy_of_count(outputs, labels): return sum(row.index(max(row))==label for row,label in zip(outputs, labels))
+def _accuracy_of_count(outputs, labels):
+    return sum(row.index(max(row))==label for row,label in zip(outputs, labels))
 
 # %% ../../nbs/exercises/00_neuron.ipynb #fe5ee44a
 @accuracy_of.mistake('the largest *size* was taken: a strongly negative output is a strong no')
@@ -238,3 +302,19 @@ def _accuracy_of_abs(outputs, labels):
 @accuracy_of.mistake('that is the share of wrong guesses')
 def _accuracy_of_error(outputs, labels):
     return sum(row.index(max(row))!=label for row,label in zip(outputs, labels))/len(labels)
+
+# %% ../../nbs/exercises/00_neuron.ipynb #311adbc6
+@accuracy_of.mistake('that is a percentage: a share is a number from 0 to 1')
+def _accuracy_of_percent(outputs, labels):
+    return 100*sum(row.index(max(row))==label for row,label in zip(outputs, labels))/len(labels)
+
+# %% ../../nbs/exercises/00_neuron.ipynb #77cb20a7
+@accuracy_of.mistake('the largest output is compared with the label: compare its place, `row.index(...)`')
+def _accuracy_of_value(outputs, labels):
+    return sum(max(row)==label for row,label in zip(outputs, labels))/len(labels)
+
+# %% ../../nbs/exercises/00_neuron.ipynb #dd7f35e7
+@accuracy_of.mistake('of equal outputs the last is taken: the first one is the guess')
+def _accuracy_of_last(outputs, labels):
+    guess = [max(range(len(row)), key=lambda j: (row[j], j)) for row in outputs]
+    return sum(g==label for g,label in zip(guess, labels))/len(labels)
