@@ -131,3 +131,17 @@ def test_the_map_names_every_lesson():
     for p in lessons: assert f']({p.name})' in text, p.name
     for p in re.findall(r'\]\((\d\d_\w+\.ipynb)\)', text): assert (root/'nbs'/p).exists(), p
     assert f'git clone {cfg["git_url"]}' in text and f'{cfg["doc_host"]}{cfg["doc_baseurl"]}' in text
+
+def test_the_map_shows_a_true_verdict(capsys):
+    text = cells(root/'nbs'/'index.ipynb')[0][1]
+    code,said = re.search(r'```python\n(.*?)```.*?```\n(.*?)```', text[text.index('*Your turn*'):], re.S).groups()
+    exec('from groundup.exercises import neuron as ex\n'+code, {})
+    assert capsys.readouterr().out.strip()==said.strip()
+
+def test_the_map_gives_time_enough():
+    "The exercises' minutes and some for reading, but not beyond all measure"
+    text = cells(root/'nbs'/'index.ipynb')[0][1]
+    for p in lessons:
+        whole,half = re.search(rf'\]\({p.name}\) \|.*\| (\d+)(½?) h \|', text).groups()
+        minutes = sum(e.minutes for e in exercises(p).values())
+        assert minutes+30 <= 60*int(whole)+30*bool(half) <= 3*minutes, p.name
