@@ -2,6 +2,7 @@
 import copy, io, pickle
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
@@ -12,7 +13,7 @@ from groundup import module as ours
 from groundup.autograd import Var
 from groundup.backprop import gradcheck
 from groundup.module import (SGD, AutoInit, AutoModule, Linear, LinearLayer, Module, ModuleList, ReLU, Sequential,
-                             fan_uniform, show_tree)
+                             Optimizer, fan_uniform, leaves, once, roll, show_tree, walk)
 from groundup.testing import same
 
 calm = settings(derandomize=True, deadline=None, max_examples=150, database=None)
@@ -178,7 +179,8 @@ def test_inputs_of_linear():
 
 # SGD
 rates = st.fixed_dictionaries(dict(lr=st.sampled_from([0.,1e-3,.05]), momentum=st.sampled_from([0.,.5,.9]),
-                                   dampening=st.sampled_from([0.,.3]), weight_decay=st.sampled_from([0.,.01,.1])))
+                                   dampening=st.sampled_from([0.,.3]), weight_decay=st.sampled_from([0.,.01,.1]),
+                                   nesterov=st.booleans()))
 def train(net, opt, steps=20):
     torch.manual_seed(11)
     x, y = f64(12, 6), f64(12, 2)
@@ -196,6 +198,9 @@ def train(net, opt, steps=20):
 @given(rates)
 def test_twenty_steps(how):
     a, b = twins(6, 5, 2)
+    if how['nesterov'] and (not how['momentum'] or how['dampening']): # both refuse
+        for make in (SGD, torch.optim.SGD): refuses(lambda: make(a.parameters(), **how), ValueError, 'esterov')
+        return
     c, d = copy.deepcopy(a), copy.deepcopy(b)
     want = train(b, torch.optim.SGD(b.parameters(), **how))
     same(train(a, SGD(a.parameters(), **how)), want, rtol=1e-12, atol=1e-12)
@@ -235,6 +240,26 @@ def test_a_step_is_in_place_and_not_recorded():
     assert where == [p.data_ptr() for p in m.parameters()]
     same([p.grad for p in before], grads) # neither decay nor momentum changes them
 
+def test_plain_descent():
+    a, b = twins(6, 5, 2)
+    same(train(a, Optimizer(a.parameters(), lr=.1)), train(b, torch.optim.SGD(b.parameters(), lr=.1)), rtol=1e-12)
+
+def test_roll():
+    g, v = f64(3), f64(3)
+    first = roll(None, g, .9, .5)
+    same(first, g)
+    assert first is not g and first.data_ptr() != g.data_ptr()
+    want = v*.9+g*.5
+    assert roll(v, g, .9, .5) is v
+    same(v, want, rtol=1e-14)
+
+def test_decay_of_what_is_not_finite():
+    "Without decay a parameter that is infinite does not spoil the gradient"
+    p = Parameter(torch.tensor([float('inf'),1.]))
+    p.grad = torch.zeros(2)
+    SGD([p], lr=.1).step()
+    same(p.detach(), torch.tensor([float('inf'),1.]))
+
 def test_learning_rate_may_change():
     p = Parameter(torch.zeros(1))
     opt = SGD([p], lr=1.)
@@ -259,7 +284,26 @@ def test_what_sgd_takes():
     refuses(lambda: SGD([1.]), TypeError, 'a float')
     refuses(lambda: SGD([Parameter(torch.zeros(2))*2]), ValueError, '(2,)')
     refuses(lambda: SGD([Parameter(torch.zeros(2))], lr='1'), TypeError, 'lr', 'str')
+    refuses(lambda: SGD([Parameter(torch.zeros(2))], lr=torch.ones(2)), TypeError, 'lr', 'Tensor')
+    assert SGD([Parameter(torch.zeros(2))], lr=np.float32(.5)).lr == .5
+    for how in (dict(), dict(momentum=.9, dampening=.1)):
+        refuses(lambda: SGD([Parameter(torch.zeros(2))], nesterov=True, **how), ValueError, 'nesterov')
     refuses(lambda: SGD([Parameter(torch.zeros(2))], dampening='1'), TypeError, 'dampening', 'str')
+
+
+# the walk, on both libraries
+@calm
+@given(tree)
+def test_walks(spec):
+    "walk, leaves and once say of torch's modules what these say of themselves"
+    m = grow(nn, spec, {})
+    same_pairs = lambda a,b: [(n, id(o)) for n,o in a] == [(n, id(o)) for n,o in b]
+    assert same_pairs(once(walk(m)), m.named_modules())
+    assert same_pairs(walk(m), m.named_modules(remove_duplicate=False))
+    assert same_pairs(once(leaves(m, '_parameters')), m.named_parameters())
+    assert same_pairs(once(leaves(m, '_buffers')), m.named_buffers())
+    assert [n for n,_ in leaves(m, '_parameters', '_buffers')] == [*m.state_dict()]
+    assert not [*leaves(m)]
 
 
 # states
@@ -325,8 +369,26 @@ def test_shared_parameters_must_agree():
     for k in '01': s[f'{k}.weight'] = torch.tensor([[float('nan'),1],[float('inf'),2]])
     m.load_state_dict(s)
     same(m.state_dict(), s)
+    for bad in ([[float('nan'),1],[float('inf'),3]], [[0.,1],[float('inf'),2]]):
+        refuses(lambda: m.load_state_dict(s | {'1.weight':torch.tensor(bad)}), ValueError, '0.weight and 1.weight differ')
     s['1.bias'] = 3
     refuses(lambda: m.load_state_dict(s), ValueError, '1.bias is not a tensor')
+
+def test_parameters_as_a_state():
+    "Tensors that require gradients, and a frozen module"
+    m, other = net(), net()
+    for p in m.parameters(): p.requires_grad_(False)
+    m.load_state_dict(dict(other.named_parameters()))
+    same(m.state_dict(), other.state_dict())
+    assert all(p.is_leaf and not p.requires_grad for p in m.parameters()) and all(p.is_leaf and p.requires_grad for p in other.parameters())
+
+def test_loading_is_seen_by_autograd():
+    "A state loaded between forward and backward is an error there, as in torch"
+    for lib in libs:
+        m = lib.Linear(3, 3)
+        loss = m(m(torch.ones(2, 3))).sum()
+        m.load_state_dict(m.state_dict())
+        refuses(loss.backward, RuntimeError, 'inplace operation')
 
 def test_a_copy_that_fails_changes_nothing():
     m, state = changes()
@@ -377,7 +439,7 @@ def test_attributes():
     assert m.w is p and 'w' not in vars(m) and 'w' in dir(m) and hasattr(m, 'w')
     m.w = q = Parameter(torch.zeros(3))
     assert [*m.parameters()] == [q]
-    refuses(lambda: setattr(m, 'w', torch.zeros(3)), TypeError, 'Module.w is a parameter', 'nn.Parameter')
+    refuses(lambda: setattr(m, 'w', torch.zeros(3)), TypeError, 'Module.w is a parameter', 'wrap it in Parameter')
     refuses(lambda: setattr(m, 'w', 'text'), TypeError, 'str')
     m.w = None
     assert m.w is None and not [*m.parameters()]
@@ -615,6 +677,8 @@ def test_tree_picture():
     for m in (Sequential(l, ReLU(), l), nn.Sequential(nn.BatchNorm1d(3)), ReLU()):
         fig = show_tree(m, 'net')
         assert fig.axes[0].texts[0].get_text() == f'net: {type(m).__name__}'
-    texts = [t.get_text() for t in show_tree(Sequential(l, l)).axes[0].texts]
-    assert texts == ['model: Sequential', '0: Linear', 'weight (2, 2)', 'bias (2,)', '1: Linear']
+    ax = show_tree(Sequential(l, l)).axes[0]
+    layer = ['weight (2, 2)', 'bias (2,)']
+    assert [t.get_text() for t in ax.texts] == ['model: Sequential', '0: Linear', *layer, '1: Linear', *layer]
+    assert [p.get_linestyle() for p in ax.patches] == ['-','-','--','--'] # met before
     plt.close('all')
