@@ -6,12 +6,12 @@
 __all__ = ['expand_as', 'bshape', 'explain_broadcast', 'show_broadcast', 'unbroadcast', 'matmul_broadcast']
 
 # %% ../nbs/02_broadcasting.ipynb #74b5790e
+from itertools import zip_longest
 from math import prod
-import numpy as np
 import torch
 from torch import Tensor
 from .matmul import check_product
-from .plotting import Table
+from .plotting import Table, show_stretched
 
 # %% ../nbs/02_broadcasting.ipynb #21f37aa5
 def expand_as(
@@ -19,96 +19,59 @@ def expand_as(
     like:Tensor # e.g. (2,3); only its shape counts
 )->Tensor: # the shape of `like`, the storage of `t`
     "A view of `t` with the shape of `like`: stretched axes have the stride 0"
-    names = f't is {tuple(t.shape)}, like is {tuple(like.shape)}'
-    if t.ndim>like.ndim: raise ValueError(f'{names}: t has more axes')
-    strides = []
-    for k in range(1, like.ndim+1): # from the last axis to the first
-        m,n = like.shape[-k],t.shape[-k] if k<=t.ndim else 1
+    names,gaps = f't is {tuple(t.shape)}, like is {tuple(like.shape)}',like.ndim-t.ndim
+    if gaps<0: raise ValueError(f'{names}: t has more axes')
+    strides = [0]*gaps
+    for k,(n,s,m) in enumerate(zip(t.shape, t.stride(), like.shape[gaps:])):
         if n not in (1,m):
-            raise ValueError(f'{names}: {n} does not stretch to {m} in axis -{k}')
-        if k<=t.ndim: s = t.stride(-k)
-        else: s = like.shape[1-k]*strides[-1] if t.ndim else 0 # m is 1: as PyTorch has it
+            raise ValueError(f'{names}: {n} does not stretch to {m} in axis {k-t.ndim}')
         strides.append(s if n==m else 0)
-    return t.as_strided(like.shape, strides[::-1])
+    return t.as_strided(like.shape, strides)
 
 # %% ../nbs/02_broadcasting.ipynb #06cad59c
-def _lined_up(shapes):
-    "The columns of the shapes, lined up on the right; a gap is None"
-    for k,s in enumerate(shapes, 1):
-        if not isinstance(s, (tuple,list)):
-            raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
-        bad = [n for n in s if not isinstance(n, int) or n<0]
-        if bad:
-            raise ValueError(f'shape {k} is {tuple(s)}: {bad[0]!r} is not a size '
+def _check_shape(s, k):
+    if not isinstance(s, (tuple,list)):
+        raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
+    for n in s:
+        if not isinstance(n, int) or n<0:
+            raise ValueError(f'shape {k} is {tuple(s)}: {n!r} is not a size '
                              '(a whole number from 0)')
-    rank = max(map(len, shapes), default=0)
-    return list(zip(*[(None,)*(rank-len(s))+tuple(s) for s in shapes]))
 
-def _sizes(column): # two of them clash
-    return list(dict.fromkeys(n for n in column if n not in (None,1))) or [1]
+def _sizes(shapes):
+    "For each axis the sizes that meet there, other than 1: two of them clash"
+    for k,s in enumerate(shapes, 1): _check_shape(s, k)
+    columns = zip_longest(*(s[::-1] for s in shapes), fillvalue=1) # the last axis first
+    return [[*dict.fromkeys(n for n in c if n!=1)] or [1] for c in columns][::-1]
 
+# %% ../nbs/02_broadcasting.ipynb #43d409d7
 def bshape(
     *shapes:tuple # two or more, e.g. (5,1,3) and (4,3)
 )->tuple: # e.g. (5,4,3)
     "The shape of `x+y` when `x` and `y` have these shapes"
-    sizes = [_sizes(c) for c in _lined_up(shapes)]
-    for k,ns in enumerate(reversed(sizes), 1):
-        if len(ns)>1:
+    sizes = _sizes(shapes)
+    for k,(n,*others) in enumerate(reversed(sizes), 1):
+        if others:
             names = ' and '.join(str(tuple(s)) for s in shapes)
-            clash = f'{ns[0]} against {ns[1]} in axis -{k}'
+            clash = f'{n} against {others[0]} in axis -{k}'
             raise ValueError(f'{names} do not broadcast: {clash}')
     return tuple(ns[0] for ns in sizes)
 
 # %% ../nbs/02_broadcasting.ipynb #2f57867e
+def _becomes(s, k, sizes): # `k` counts from the right
+    was = 'gap' if -k>len(s) else str(s[k])
+    return was if len(sizes)>1 or was==str(sizes[0]) else f'{was} → {sizes[0]}'
+
 def explain_broadcast(
     *shapes:tuple # two or more, e.g. (5,1,3) and (4,3)
 )->Table: # a column for each axis
     "How shapes are lined up, what is stretched to what, and where they clash"
-    columns = _lined_up(shapes)
-    def cell(n, ns):
-        name = 'gap' if n is None else str(n)
-        return f'{name} → {ns[0]}' if len(ns)==1 and n!=ns[0] else name
-    cells = [[cell(n, _sizes(c)) for n in c] for c in columns]
-    cells = zip(*cells) if cells else [()]*len(shapes)
-    rows = [[str(tuple(s)), *r] for s,r in zip(shapes, cells)]
-    last = ['clash' if len(_sizes(c))>1 else str(_sizes(c)[0]) for c in columns]
+    sizes = _sizes(shapes)
+    axes = range(-len(sizes), 0)
+    rows = [[tuple(s), *(_becomes(s, k, sizes[k]) for k in axes)] for s in shapes]
+    last = ['result', *('clash' if len(ns)>1 else ns[0] for ns in sizes)]
     try: note = f'the result has the shape {bshape(*shapes)}'
     except ValueError as e: note = str(e)
-    head = ['shape', *(f'axis {k}' for k in range(-len(columns), 0))]
-    return Table(head, rows+[['result', *last]], note)
-
-# %% ../nbs/02_broadcasting.ipynb #6f411c59
-def _few(n): return [*range(n)] if n<7 else [0,1,2,None,n-1] # None: the middle is left out
-
-def _lines(to):
-    "For each line an index of all axes but the last, dots, or the name of a slice"
-    for s in _few(prod(to[:-2])):
-        lead = s if s is None else tuple(map(int, np.unravel_index(s, to[:-2])))
-        if lead!=(): yield '⋮' if lead is None else str([*lead])
-        if lead is not None:
-            yield from ('⋮' if i is None else (*lead,i) for i in _few(to[-2]))
-
-def _stretched(ax, t, to, colour):
-    "Draw array `t`, stretched to the shape `to`"
-    from groundup.plotting import _bare, _text
-    from matplotlib.colors import to_rgba
-    t,lines,cols = t.reshape((1,)*(len(to)-t.ndim)+t.shape),[*_lines(to)],_few(to[-1])
-    h,w = len(lines),len(cols)
-    fill = np.zeros((h,w,4))
-    def write(x, y, s, c='black'):
-        ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
-    for y,line in enumerate(lines):
-        if isinstance(line, str): write((w-1)/2, y, line); continue
-        for x,j in enumerate(cols):
-            if j is None: write(x, y, '⋯'); continue
-            own = tuple(0 if n==1 else k for n,k in zip(t.shape, (*line,j)))
-            solid = own==(*line,j)
-            fill[y,x] = to_rgba(colour, 1 if solid else .25)
-            write(x, y, _text(t[own]), 'white' if solid else 'black')
-    ax.imshow(fill, interpolation='nearest')
-    ax.hlines(np.arange(h+1)-.5, -.5, w-.5, 'white', lw=1.5)
-    ax.vlines(np.arange(w+1)-.5, -.5, h-.5, 'white', lw=1.5)
-    _bare(ax)
+    return Table(['shape', *(f'axis {k}' for k in axes)], [*rows, last], note)
 
 # %% ../nbs/02_broadcasting.ipynb #097ae20f
 def show_broadcast(
@@ -116,33 +79,18 @@ def show_broadcast(
     b, # another one
     names:str='a b' # their names, with a space between
 ): # the figure
-    "Two tensors, stretched to fit: own entries solid, repeated ones pale"
-    from groundup.plotting import _np, _plt, palette
-    def shape(t): return t if isinstance(t, (tuple,list)) else tuple(t.shape)
-    def array(t): return np.arange(prod(t)).reshape(t) if shape(t) is t else _np(t)
-    to = bshape(shape(a), shape(b))
-    ts = array(a),array(b)
-    if 0 in to: raise ValueError(f'there is nothing to draw: the result has the shape {to}')
-    grid = (1,)*(2-len(to))+to
-    size = max(.84*len(_few(grid[-1])), 3.6)+.3,.42*len([*_lines(grid)])+.4
-    fig,axs = _plt().subplots(1, 2, figsize=size, layout='constrained')
-    for ax,t,name,colour in zip(axs, ts, names.split()+['',''], palette):
-        _stretched(ax, t, grid, colour)
-        ax.set_title(f'{name} {t.shape} → {to}'.strip(), fontsize=10)
-    return fig
+    "Two tensors, stretched to fit: stored entries solid, repeated ones pale"
+    to = bshape(*(getattr(t, 'shape', t) for t in (a,b)))
+    def numbers(t): return t if hasattr(t, 'shape') else torch.arange(prod(t)).view(t)
+    return show_stretched(numbers(a), numbers(b), to=to, names=names)
 
 # %% ../nbs/02_broadcasting.ipynb #bf5e4545
-def _fits(shape, to): # a quick look; where it says no, `bshape` finds the reason
-    ns = zip(reversed(shape), reversed(to)) if isinstance(shape, (tuple,list)) else ()
-    return ns and len(shape)<=len(to) and all(type(n) is int and n in (1,m) for n,m in ns)
-
 def unbroadcast(
     g:Tensor, # gradient of the result, e.g. (5,4,3)
     shape:tuple # of the operand that was stretched, e.g. (4,1)
 )->Tensor: # of this shape
     "Sum `g` over the axes along which an operand of this shape was stretched"
-    if g.shape==shape: return g
-    if not _fits(shape, g.shape) and bshape(g.shape, shape)!=tuple(g.shape):
+    if bshape(g.shape, shape)!=g.shape:
         raise ValueError(f'g is {tuple(g.shape)}: {tuple(shape)} is not stretched to this')
     gaps = g.ndim-len(shape)
     axes = [k for k in range(g.ndim) if k<gaps or shape[k-gaps]!=g.shape[k]]

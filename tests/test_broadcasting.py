@@ -27,7 +27,9 @@ def outcome(f, *shapes):
 
 def every(rank, top=3): return [s for r in range(rank+1) for s in product(range(top+1), repeat=r)]
 
-def layout(t): return tuple(t.shape), t.stride(), t.storage_offset(), t.data_ptr(), t.untyped_storage().nbytes()
+def layout(t): # the stride of an axis of size 1 says nothing
+    strides = tuple(s for n,s in zip(t.shape, t.stride()) if n != 1)
+    return tuple(t.shape), strides, t.storage_offset(), t.data_ptr(), t.untyped_storage().nbytes()
 
 def f64(*shape): return torch.randn(shape, dtype=torch.float64)
 
@@ -113,6 +115,14 @@ def test_expand_as_keeps_odd_strides():
         same(layout(expand_as(t, like)), layout(t.expand_as(like)))
         same(expand_as(t, like), t.expand_as(like))
 
+@calm
+@given(stretched())
+def test_expand_as_has_a_gradient(pair):
+    to, s = pair
+    t, g = f64(*s).requires_grad_(), f64(*to)
+    expand_as(t, g).backward(g)
+    same(t.grad, g.sum_to_size(s))
+
 
 @calm
 @given(stretched(), stretched())
@@ -133,7 +143,7 @@ def test_unbroadcast_is_autograd(p, q):
 def test_unbroadcast_refuses(g, shape):
     with pytest.raises(ValueError, match='not stretched to this|do not broadcast'): unbroadcast(torch.zeros(g), shape)
 
-def test_unbroadcast_takes_the_quick_way_or_the_full_one():
+def test_unbroadcast_asks_what_bshape_asks():
     g = torch.ones(2, 3)
     assert unbroadcast(g, g.shape) is g and unbroadcast(g, [2,3]).tolist() == g.tolist()
     for shape,error,says in [(3, TypeError, 'shape 2 is not a tuple'), ((2,-1), ValueError, '-1 is not a size'),
@@ -176,6 +186,7 @@ def test_picture_of_tensors(plt):
     t, u = torch.tensor([[1.5],[-2]], requires_grad=True), torch.tensor([True,False,True])
     ta, tb = [[o.get_text() for o in ax.texts] for ax in show_broadcast(t, u, names='t u').axes]
     assert ta == ['1.5']*3+['−2']*3 and tb == ['T','F','T']*2
+    assert [ax.get_title() for ax in show_broadcast(t, torch.zeros(2, 3)).axes] == ['a (2, 1) → (2, 3)','b (2, 3)']
 
 def test_picture_leaves_out_the_middle(plt):
     fig = show_broadcast((200,1), (200,))
@@ -185,3 +196,6 @@ def test_picture_leaves_out_the_middle(plt):
 def test_picture_refuses(plt):
     with pytest.raises(ValueError, match='2 against 3'): show_broadcast((2,), (3,))
     with pytest.raises(ValueError, match='nothing to draw'): show_broadcast((0,1), (3,))
+    with pytest.raises(ValueError, match='-1 is not a size'): show_broadcast((2,-1), (3,))
+    with pytest.raises(TypeError, match='shape 1 is not a tuple'): show_broadcast(3, (3,))
+    with pytest.raises(ValueError, match='1 words for 2 tensors'): show_broadcast((2,1), (3,), names='t')

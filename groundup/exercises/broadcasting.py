@@ -7,7 +7,7 @@ __all__ = ['book', 'progress', 'products', 'standardise_columns', 'one_hot', 're
            'normalise_images', 'adds_in_place', 'channel_grads', 'ManyLoops', 'matmul_outer', 'distances']
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #d1f5a554
-import ast, torch
+import ast, random, torch
 from ..exercise import Book, syntax
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #4d279039
@@ -21,7 +21,7 @@ def _with_flat_column():
     return x
 
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,0,7,-2],[2,0,7,4],[6,0,7,1]]),), (torch.tensor([[3.,-1],[5,1]]),),
-                               (torch.full((10,1), 2.7),),
+                               (torch.full((10,1), 2.7),), (torch.tensor([[3e-8,1],[5e-8,-2],[-1e-8,4]]),),
                                (_with_flat_column(),), (torch.randn(4, 2).double()/9+10,)],
     hints=['`x.mean(0)` has one number for each column, and meets the last axis of `x`. So has `x.std(0)`.',
            'Where does the `nan` come from? 0 divided by 0. The deviation does not find such a column for sure: ten times 2.7 has a mean that is not quite 2.7, and so a tiny deviation.',
@@ -37,10 +37,16 @@ def standardise_columns(x): # (i,k) -> (i,k)
 def _standardise_nan(x): return (x-x.mean(0))/x.std(0)
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #6970e315
-@standardise_columns.mistake('it asks whether the deviation is exactly 0, but rounding can make it a tiny number: compare the numbers of the column, `x==x[0]`')
+@standardise_columns.mistake('it looks for a deviation of 0, but rounding can leave a tiny number there: compare the numbers of the column, `x==x[0]`')
 def _standardise_zero(x):
     s = x.std(0)
     return (x-x.mean(0))/(s+(s==0))
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #e10db6db
+@standardise_columns.mistake('a small deviation counts as zero: but numbers as small as that can differ, so compare the numbers of the column, `x==x[0]`')
+def _standardise_threshold(x):
+    s = x.std(0)
+    return torch.where(s<1e-6, 0., (x-x.mean(0))/s)
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #4ede143a
 @standardise_columns.mistake('the deviations are taken with `correction=0`: `x.std(0)` divides by one less than the number of rows')
@@ -67,6 +73,10 @@ def _standardise_rows(x):
 # %% ../../nbs/exercises/02_broadcasting.ipynb #d8bec9e1
 @standardise_columns.mistake('the mean is taken away, but nothing is divided by the deviation')
 def _standardise_mean_only(x): return x-x.mean(0)
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #fb8be153
+@standardise_columns.mistake('it divides by the variance: the deviation is its root, `x.std(0)`')
+def _standardise_variance(x): return torch.where((x==x[0]).all(0), 0., (x-x.mean(0))/x.var(0))
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #b6d761c5
 @standardise_columns.mistake('it divides first, and then takes away the mean of the numbers before the division')
@@ -101,6 +111,10 @@ def _one_hot_last(y, n): return torch.eye(n)[y]
 @one_hot.mistake('labels and classes lie along the same axis: give the labels an axis of size 1 behind, `y[:,None]`')
 def _one_hot_same_axis(y, n): return (y==torch.arange(n)).float()
 
+# %% ../../nbs/exercises/02_broadcasting.ipynb #ac6d65ad
+@one_hot.mistake('the classes are counted from 1: label 0 belongs to the first column')
+def _one_hot_from_one(y, n): return (y[:,None]==torch.arange(1, n+1)).float()
+
 # %% ../../nbs/exercises/02_broadcasting.ipynb #38c8e548
 def _some_expanded():
     n = int(torch.randint(2, 5, ()))
@@ -132,6 +146,10 @@ def _repeated_could(t): return [k for k,n in enumerate(t.shape) if n==1]
 @repeated_axes.mistake('the axes are counted from the right: the first axis is number 0')
 def _repeated_from_right(t): return [k-t.ndim for k,(n,s) in enumerate(zip(t.shape, t.stride())) if s==0 and n>1]
 
+# %% ../../nbs/exercises/02_broadcasting.ipynb #a7161f99
+@repeated_axes.mistake('the axes are counted from 1: the first axis is number 0')
+def _repeated_from_one(t): return [k for k,(n,s) in enumerate(zip(t.shape, t.stride()), 1) if s==0 and n>1]
+
 # %% ../../nbs/exercises/02_broadcasting.ipynb #375cbee7
 @repeated_axes.mistake('it returns the strides that are 0, not the numbers of the axes that have them')
 def _repeated_strides(t): return [s for n,s in zip(t.shape, t.stride()) if s==0 and n>1]
@@ -145,7 +163,7 @@ def _same_memory(f, v, n):
     if w.untyped_storage().data_ptr()==v.untyped_storage().data_ptr(): return w
     raise Copied('the numbers are right, but they do not lie in the memory of v')
 
-@book.exercise(inputs=lambda: [(torch.tensor([3,1,-4,1,5]), 3), (torch.tensor([2.,-7,1]), 1), (torch.tensor([1.,-2,3,-4]), 4),
+@book.exercise(inputs=lambda: [(torch.tensor([3,1,-4,1,5]), 2), (torch.tensor([2.,-7,1]), 1), (torch.tensor([1.,-2,3,-4]), 4),
                                (torch.arange(-4., 5)[::2], 2), (torch.randn(9)[2:], 3)],
     hints=['How many windows are there? The last one ends with the last number of `v`.',
            'Take one step to the right inside a window, then one step down to the next window. How far is it in memory, each time?',
@@ -167,6 +185,14 @@ def _windows_one_less(v, n): return v.as_strided((v.numel()-n,n), (v.stride(0),)
 @windows.mistake('the windows do not overlap: the next one begins one number later, not `n` later')
 def _windows_apart(v, n): return v.as_strided((v.numel()//n,n), (n*v.stride(0),v.stride(0)))
 
+# %% ../../nbs/exercises/02_broadcasting.ipynb #989ac7cf
+@windows.mistake('each row is the first window again: the step to the next row is 0')
+def _windows_first(v, n): return v.as_strided((v.numel()-n+1,n), (0,v.stride(0)))
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #955e4e0d
+@windows.mistake('the table is turned over: each window should be a row')
+def _windows_turned(v, n): return v.as_strided((n,v.numel()-n+1), (v.stride(0),)*2)
+
 # %% ../../nbs/exercises/02_broadcasting.ipynb #2df0895e
 @windows.mistake('the numbers were copied: `as_strided` gives a view into the memory of `v`')
 def _windows_copied(v, n): return torch.stack([v[i:i+n] for i in range(v.numel()-n+1)])
@@ -174,8 +200,12 @@ def _windows_copied(v, n): return torch.stack([v[i:i+n] for i in range(v.numel()
 # %% ../../nbs/exercises/02_broadcasting.ipynb #993a6a72
 def _images(*shape): return 3*torch.randn(*shape)-1, torch.randn(shape[1]), torch.rand(shape[1])+.5
 
-@book.exercise(inputs=lambda: [(torch.arange(-6., 6).view(1, 3, 2, 2), torch.tensor([0.,1,-2]), torch.tensor([1.,2,4])),
-                               _images(2, 3, 4, 5), _images(2, 3, 4, 3), _images(4, 1, 2, 3), _images(3, 2, 2, 2)],
+def _tiny_images(*shape):
+    x,mean,std = _images(*shape)
+    return x/1e6, mean/1e6, std/1e6
+
+@book.exercise(inputs=lambda: [(torch.arange(-3., 3).view(1, 3, 1, 2), torch.tensor([0.,1,-2]), torch.tensor([1.,2,4])),
+                               _images(2, 3, 4, 5), _images(2, 3, 4, 3), _images(4, 1, 2, 3), _images(3, 2, 2, 2), _tiny_images(2, 3, 2, 4)],
     hints=['Write the shapes one above the other, lined up on the right: (64,3,256,256) and (3,). Under which column does the 3 stand?',
            'The 3 has to move two places to the left, so two axes of size 1 have to come behind it.',
            '`mean[:,None,None]` has the shape (3,1,1). The missing axis in front comes by itself.'],
@@ -212,17 +242,31 @@ def _normalise_mean_only(x, mean, std): return x-mean[:,None,None]
 @normalise_images.mistake('it multiplies by the deviation: divide by it')
 def _normalise_times(x, mean, std): return (x-mean[:,None,None])*std[:,None,None]
 
+# %% ../../nbs/exercises/02_broadcasting.ipynb #ca4013f4
+@normalise_images.mistake('three channels are taken for granted: `mean[:,None,None]` fits any number')
+def _normalise_three(x, mean, std): return (x-mean.view(1, 3, 1, 1))/std.view(1, 3, 1, 1)
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #7961da53
+@normalise_images.mistake('the channels were moved to the last axis, and not moved back')
+def _normalise_moved(x, mean, std): return (x.permute(0, 2, 3, 1)-mean)/std
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #fe400261
+def _normalise_small(eps): return lambda x, mean, std: (x-mean[:,None,None])/(std[:,None,None]+eps)
+
+for _eps in (1e-8,1e-7,1e-6,1e-5):
+    _f = _normalise_small(_eps)
+    _f.__name__ = f'_normalise_{_eps}'
+    normalise_images.mistake(f'{_eps:g} is added to every deviation: where images are that small, the result is a different one')(_f)
+
 # %% ../../nbs/exercises/02_broadcasting.ipynb #d6f317e9
-def _random_shapes():
-    rank = lambda: int(torch.randint(1, 4, ()))
-    return [tuple(torch.randint(4, (rank(),)).tolist()) for _ in range(2)]
+def _random_shape(): return tuple(random.randrange(4) for _ in range(random.randrange(1, 4)))
 
 @book.exercise(inputs=lambda: [((2,3), (3,)), ((3,), (2,3)), ((2,3), (2,1)), ((2,1), (2,4)), ((2,3), (2,)), ((), ()), ((), (1,)),
-                               ((2,3), (1,2,3)), ((1,3), (0,3)), ((0,3), (1,3)), ((4,1,2), ()), tuple(_random_shapes())],
+                               ((2,3), (1,2,3)), ((1,3), (0,3)), ((0,3), (1,3)), ((4,1,2), ()), (_random_shape(),_random_shape())],
     hints=['The result must have the shape of `a`, since it is written into `a`. So nothing of `a` may be stretched.',
            'Can `b` have more axes than `a`? What may stand in each column of `b`?',
            'Go through the columns from the right, `zip(reversed(a), reversed(b))`: the size of `b` is that of `a`, or 1.'],
-    difficulty=2, minutes=10, without=('bshape','explain_broadcast','broadcast_shapes','zeros','empty','ones'),
+    difficulty=2, minutes=10, without=('bshape','explain_broadcast','torch','np'),
     waive=dict(negative='sizes are not negative', square='the inputs are shapes'))
 def adds_in_place(a, b): # two shapes, such as (2,3) and (3,) -> bool
     "Does `x += y` work when `x` has shape `a` and `y` has shape `b`?"
@@ -257,7 +301,7 @@ def _as_pair(f, x, dout):
     gs = f(x, dout)
     return tuple(gs) if isinstance(gs, list) else gs
 
-@book.exercise(inputs=lambda: [(torch.tensor([[[[1.,-2]],[[3,0]]],[[[2,1]],[[0,-1]]]]), torch.tensor([[[[1.,1]],[[-1,2]]],[[[0,3]],[[1,4]]]])),
+@book.exercise(inputs=lambda: [(torch.tensor([[[[1.,-2]],[[3,0]],[[1,1]]],[[[2,1]],[[0,-1]],[[4,2]]]]), torch.tensor([[[[1.,1]],[[-1,2]],[[2,5]]],[[[0,3]],[[1,4]],[[-1,1]]]])),
                                (torch.randn(2, 3, 4, 5).double(), torch.randn(2, 3, 4, 5).double()),
                                (torch.randn(4, 3, 2, 3), torch.randn(4, 3, 2, 3)), (torch.zeros(0, 2, 3, 1), torch.zeros(0, 2, 3, 1))],
     hints=['`b[c]` is added to every pixel of channel c, in every image. So its gradient is a sum. Over which axes?',
@@ -280,6 +324,14 @@ def _grads_no_x(x, dout): return dout.sum((0,2,3)), dout.sum((0,2,3))
 # %% ../../nbs/exercises/02_broadcasting.ipynb #ee441032
 @channel_grads.mistake('it sums over the images only: rows and columns were stretched too')
 def _grads_batch(x, dout): return (dout*x).sum(0), dout.sum(0)
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #f36cfffa
+@channel_grads.mistake('it sums over rows and columns only: `s` and `b` were stretched over the images too')
+def _grads_pixels(x, dout): return (dout*x).sum((2,3)), dout.sum((2,3))
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #99658827
+@channel_grads.mistake('the channels are summed and the images stay: axis 1 has the channels, axis 0 the images')
+def _grads_images(x, dout): return (dout*x).sum((1,2,3)), dout.sum((1,2,3))
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #6e211db1
 @channel_grads.mistake('the summed axes are kept with size 1: `s` and `b` are vectors')
@@ -328,6 +380,14 @@ def _outer_overwrites(a, b):
     for k in range(a.shape[1]): c = a[:,k,None]*b[k]
     return c
 
+# %% ../../nbs/exercises/02_broadcasting.ipynb #6d353520
+@matmul_outer.mistake('it returns after the first step: `return` stands inside the loop')
+def _outer_returns_early(a, b):
+    c = torch.zeros(a.shape[0], b.shape[1], dtype=a.dtype)
+    for k in range(a.shape[1]):
+        c += a[:,k,None]*b[k]
+        return c
+
 # %% ../../nbs/exercises/02_broadcasting.ipynb #b4816b40
 @matmul_outer.mistake('the result was made without a dtype, so it is float32 whatever comes in: use `dtype=a.dtype`')
 def _outer_dtype(a, b): return (a.double()@b.double()).float()
@@ -375,9 +435,17 @@ def _distances_turned(a, b): return ((a-b[:,None])**2).sum(-1).sqrt()
 @distances.mistake('that is the sum of the absolute differences: the way along the axes, not the straight one')
 def _distances_abs(a, b): return (a[:,None]-b).abs().sum(-1)
 
+# %% ../../nbs/exercises/02_broadcasting.ipynb #18bceac9
+@distances.mistake('the differences are added up before they are squared, and so they cancel out')
+def _distances_cancel(a, b): return ((a[:,None]-b).sum(-1)**2).sqrt()
+
 # %% ../../nbs/exercises/02_broadcasting.ipynb #9cf6db7f
 @distances.mistake('row meets row with the same number: with `a[:,None]` each row of `a` meets all rows of `b`')
 def _distances_paired(a, b): return ((a-b)**2).sum(-1).sqrt()
+
+# %% ../../nbs/exercises/02_broadcasting.ipynb #a0e91b62
+@distances.mistake('the new axis of `a` stands last, behind k: it belongs in the place of j, `a[:,None]`')
+def _distances_last(a, b): return ((a[...,None]-b)**2).sum(-1).sqrt()
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #34afbec6
 @distances.mistake('it sums over the rows of `b`, not over k: the axis to sum is the last one')
