@@ -14,7 +14,7 @@ from math import prod
 from operator import mul
 from torch import Tensor
 from .matmul import check_product
-from .plotting import _plt, palette
+from .plotting import show_aligned
 
 # %% ../nbs/03_einsum.ipynb #206fd594
 def labels(
@@ -23,13 +23,19 @@ def labels(
     "The labels of a term; an ellipsis is one label, spaces do not count"
     found = re.findall(r'\.\.\.|[^ ]', term)
     for l in found:
-        if l=='.':
-            raise ValueError(f'a dot in {term!r} is not part of an ellipsis, which is ...')
-        if not re.match(r'[a-zA-Z]|\.', l):
-            raise ValueError(f'{l!r} in {term!r} is not a letter from a to z or A to Z')
+        if not re.fullmatch(r'[a-zA-Z]|\.\.\.', l):
+            raise ValueError(f'{l!r} in {term!r} is no letter from a to z or A to Z, and no ellipsis ...')
     n = found.count('...')
     if n>1: raise ValueError(f'{term!r} has {n} ellipses: one is allowed')
     return found
+
+# %% ../nbs/03_einsum.ipynb #01ad6e1e
+def _check_right(eq, out, left):
+    "Each letter of the result stands on the left, and once on the right"
+    for l,n in Counter(out).items():
+        s = f'on the right of {eq!r}'
+        if l not in left and l!='...': raise ValueError(f'letter {l} is {s}, but not on the left')
+        if n>1: raise ValueError(f'letter {l} stands {n} times {s}')
 
 # %% ../nbs/03_einsum.ipynb #e9935b87
 def read_equation(
@@ -37,38 +43,14 @@ def read_equation(
 )->tuple: # labels of each operand, labels of the result
     "The labels on both sides of an equation"
     if not isinstance(eq, str): raise TypeError(f'eq is no string: a {type(eq).__name__}')
-    left,arrow,right = eq.partition('->')
-    if '->' in right: raise ValueError(f'{eq!r} has {eq.count("->")} arrows, not one')
-    if ',' in right: raise ValueError(f'a comma is on the right of {eq!r}: one result')
+    left,*right = eq.split('->')
+    if len(right)>1: raise ValueError(f'{eq!r} has {len(right)} arrows, not one')
     ins = [labels(t) for t in left.split(',')]
     n = Counter(l for t in ins for l in t)
     once = sorted(l for l in n if n[l]==1 and l!='...')
-    out = labels(right) if arrow else ['...']*('...' in n)+once
-    for l,m in Counter(out).items():
-        s = f'on the right of {eq!r}'
-        if l not in [*n,'...']: raise ValueError(f'letter {l} is {s}, but not on the left')
-        if m>1: raise ValueError(f'letter {l} stands {m} times {s}')
+    out = labels(right[0]) if right else ['...']*('...' in n)+once
+    _check_right(eq, out, n)
     return ins,out
-
-# %% ../nbs/03_einsum.ipynb #059ab1ad
-def _box(ax, x, y, colour, n):
-    "An axis: an empty box, a full one, or two for a diagonal"
-    box = lambda o,**kw: ax.add_patch(_plt().Rectangle((x-.4+o,y-.3+o), .8, .6, **kw))
-    if not n: box(0, fc='none', ec='#999999', ls=(0,(2,3)), lw=1)
-    for k in range(n)[::-1]:
-        o = .09*(k-(n-1)/2)
-        box(o, fc='white', ec='none')
-        box(o, fc=colour+'33', ec=colour, lw=2)
-
-def _column(ax, c, l, size, rows):
-    "The boxes of one letter, and Σ where the last of the rows, the result, lacks it"
-    colour,last = palette[c%len(palette)],len(rows)-1
-    head = l if l=='...' else f'{l} = {size}'
-    ax.text(c, .55, head, ha='center', color=colour, fontsize=10, fontweight='bold')
-    for r,t in enumerate(rows):
-        y = -r-.25*(r==last)
-        if r<last or l in t: _box(ax, c, y, colour, t.count(l))
-        else: ax.text(c, y, 'Σ', ha='center', va='center', fontsize=14, color=colour)
 
 # %% ../nbs/03_einsum.ipynb #c9ddb2e4
 def show_einsum(
@@ -77,19 +59,7 @@ def show_einsum(
 ): # the figure
     "Draw an equation as a table: a column for each letter, a row for each tensor"
     ins,out = read_equation(eq)
-    columns = list(dict.fromkeys(out+[l for t in ins for l in t]))
-    missing = [l for l in columns if l not in sizes and l!='...']
-    if missing: raise ValueError(f'no size is given for {", ".join(missing)} of {eq!r}')
-    n,w = len(ins),max(len(columns), 1)
-    fig,ax = _plt().subplots(figsize=(.86*len(columns)+1.2, .56*n+1.1))
-    for c,l in enumerate(columns): _column(ax, c, l, sizes.get(l), [*ins, out])
-    style = dict(ha='right', va='center', fontsize=12, family='monospace')
-    for r,t in enumerate(ins): ax.text(-.65, -r, ''.join(t), **style)
-    ax.text(-.65, -n-.25, '→ '+''.join(out), **style)
-    ax.axhline(-n+.375, color='#333333', lw=1)
-    ax.set(xlim=(-1.6,w-.4), ylim=(-n-.75,.95))
-    ax.axis('off')
-    return fig
+    return show_aligned(ins, out, **sizes)
 
 # %% ../nbs/03_einsum.ipynb #8185ade3
 def name_axes(
@@ -105,23 +75,30 @@ def name_axes(
                          f'but {"".join(term)!r} names {len(shape)-n}{more}')
     return [o for l in term for o in (range(-n, 0) if l=='...' else [l])]
 
+# %% ../nbs/03_einsum.ipynb #b30e0ebf
+def _word(l): return f'letter {l}' if isinstance(l, str) else f'axis {l} of the ellipsis'
+
+def _own_sizes(ls, shape, k):
+    "The size of each label of operand k; a label that stands twice has one size"
+    own = dict(zip(ls, shape))
+    for l,n in zip(ls, shape):
+        if n!=own[l]: raise ValueError(f'{_word(l)} has sizes {n} and {own[l]} in operand {k}')
+    return own
+
 # %% ../nbs/03_einsum.ipynb #1099f203
 def label_sizes(
     axes:list, # the labels of each operand
     shapes:list # the shape of each operand
 )->dict: # label -> size
     "The size of each label; an error where two sizes disagree"
-    sizes,first = {},{} # of each label, and the operand that has it first
+    sizes,first = {},{} # of each label, and the operand that it comes from
     for k,(ls,shape) in enumerate(zip(axes, shapes)):
-        own = {}
-        for l,n in zip(ls, shape):
-            m,o = sizes.get(l, 1),own.setdefault(l, n)
-            s = f'letter {l}' if isinstance(l, str) else f'axis {l} of the ellipsis'
-            if o!=n: raise ValueError(f'{s} has sizes {o} and {n} in operand {k}')
-            if m!=n and 1 not in (m,n):
-                raise ValueError(f'{s} has size {m} in operand {first[l]}, '
-                                 f'but size {n} in operand {k}')
+        for l,n in _own_sizes(ls, shape, k).items():
+            m = sizes.get(l, 1)
             if m==1: sizes[l],first[l] = n,k
+            elif n not in (1,m):
+                raise ValueError(f'{_word(l)} has size {m} in operand {first[l]}, '
+                                 f'but size {n} in operand {k}')
     return sizes
 
 # %% ../nbs/03_einsum.ipynb #ad77d5fd
@@ -143,14 +120,15 @@ def _shapes(ts):
             raise TypeError(f'operand {k} is not a tensor: it is a {kind}')
     return [tuple(t.shape) for t in ts]
 
-def _check_dtypes(ts, axes, summed):
-    "As in a matrix product: what is multiplied and summed has one dtype"
+def _keep_dtype(ts, axes, summed):
+    "Whether tensors share each letter that is summed, as in `@`; those must have one dtype"
+    keep = len(ts)>1
     for l in summed:
-        both = [t.dtype for t,a in zip(ts, axes) if l in a and t.shape[a.index(l)]!=1]
-        dtypes = list(dict.fromkeys(map(str, both)))
-        if len(dtypes)>1:
-            dtypes = ' and '.join(dtypes)
-            raise TypeError(f'dtypes differ: letter {l} is summed over {dtypes}')
+        dtypes = [t.dtype for t,a in zip(ts, axes) if l in a and t.shape[a.index(l)]!=1]
+        s = ' and '.join(dict.fromkeys(map(str, dtypes)))
+        if ' and ' in s: raise TypeError(f'dtypes differ: {_word(l)} is summed over {s}')
+        keep = keep and len(dtypes)!=1
+    return keep
 
 # %% ../nbs/03_einsum.ipynb #6d17c586
 def align(
@@ -176,9 +154,10 @@ def einsum(
     "Line up axes with the same letter, multiply, sum the letters missing on the right"
     axes,out,sizes = _fit(eq, _shapes(ts))
     summed = [l for l in sizes if l not in out]
-    _check_dtypes(ts, axes, summed)
+    keep = _keep_dtype(ts, axes, summed)
     box = reduce(mul, [align(t, a, out+summed) for t,a in zip(ts, axes)])
-    return box.sum(tuple(range(len(out), box.ndim))) if summed else box
+    dims = tuple(range(len(out), box.ndim))
+    return box.sum(dims, dtype=box.dtype if keep else None) if dims else box
 
 # %% ../nbs/03_einsum.ipynb #a47fc8f6
 def matmul_einsum(
@@ -190,6 +169,10 @@ def matmul_einsum(
     return torch.einsum('ik,kj->ij', a, b)
 
 # %% ../nbs/03_einsum.ipynb #cc09f460
+def _check_pair(at, n):
+    pair = isinstance(at, (tuple,list)) and len(at)==len({*at})==2 and {*at}<={*range(n)}
+    if not pair: raise ValueError(f'{at!r} in order is no pair: {n} operands are left, from 0')
+
 def _step(left, at, out):
     "What is left after one step, its multiplications, and the entries that it writes"
     pick,left = [left[k] for k in at],[o for k,o in enumerate(left) if k not in at]
@@ -210,9 +193,7 @@ def contraction_cost(
     axes,out,_ = _fit(eq, shapes)
     left,costs = list(zip(axes, shapes)),[]
     for at in order:
-        n = len(left)
-        if len({*at})!=2 or not {*at}<={*range(n)}:
-            raise ValueError(f'{at} in order is no pair: {n} operands are left, from 0')
+        _check_pair(at, len(left))
         left,*cost = _step(left, at, out)
         costs.append(cost)
     costs.append(_step(left, range(len(left)), out)[1:])
