@@ -15,9 +15,11 @@ book = Book('01_matmul')
 progress = book.progress
 
 # %% ../../nbs/exercises/01_matmul.ipynb #72f33f45
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([1.,-2,5])), (torch.tensor([[2.,-1]]), torch.tensor([3.,4])),
-                               (torch.zeros(2, 0), torch.zeros(0)), (torch.randn(4, 3), torch.randn(3)),
-                               (torch.randn(2, 5).double(), torch.randn(5).double())],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([1.,-2,5])),
+                    (torch.tensor([[2.,-1]]), torch.tensor([3.,4])), (torch.zeros(2, 0), torch.zeros(0)),
+                    (torch.randn(4, 3), torch.randn(3)),
+                    (torch.randn(2, 5).double(), torch.randn(5).double())],
     hints=['The result has one number for each row of `a`. Begin with zeros, of the dtype of `a`.',
            'One loop goes through the rows i, one through the places k.',
            'In the inner loop, add `a[i,k]*v[k]` to place i of the result.'],
@@ -38,7 +40,7 @@ def _matvec_overwrites(a, v):
     return c
 
 # %% ../../nbs/exercises/01_matmul.ipynb #eed9dcd2
-@matvec.mistake('the products are there, but they are not added up: there is one number for each entry of `a`, not for each row')
+@matvec.mistake('the products are not added up: each row of `a` gives one number')
 def _matvec_no_sum(a, v): return a*v
 
 # %% ../../nbs/exercises/01_matmul.ipynb #9c24e3e3
@@ -50,17 +52,44 @@ def _matvec_axis(a, v): return (a*v).sum(0)
 def _matvec_column(a, v): return (a*v).sum(1, keepdim=True)
 
 # %% ../../nbs/exercises/01_matmul.ipynb #a29f3c8b
-@matvec.mistake('the result was made without a dtype, so it is float32 whatever comes in: use `dtype=a.dtype`')
+@matvec.mistake('the result is float32 whatever comes in: make it with `dtype=a.dtype`')
 def _matvec_dtype(a, v): return (a@v).float()
 
+# %% ../../nbs/exercises/01_matmul.ipynb #3dc1dbbd
+@matvec.mistake('the number of `v` is taken by the row: it belongs to the place in the row, `v[k]`')
+def _matvec_index(a, v):
+    c = torch.zeros(a.shape[0], dtype=a.dtype)
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]): c[i] += a[i,k]*v[i]
+    return c
+
+# %% ../../nbs/exercises/01_matmul.ipynb #ea94ec86
+@matvec.mistake('the result is as long as `v`: it has one number for each row of `a`')
+def _matvec_long(a, v):
+    c = torch.zeros_like(v)
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]): c[i] += a[i,k]*v[k]
+    return c
+
+# %% ../../nbs/exercises/01_matmul.ipynb #9a3eb758
+@matvec.mistake('`return` stands inside the loop: only the first row is computed')
+def _matvec_early(a, v):
+    c = torch.zeros(a.shape[0], dtype=a.dtype)
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]): c[i] += a[i,k]*v[k]
+        return c
+
 # %% ../../nbs/exercises/01_matmul.ipynb #7c76fff7
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([[1.,0,2],[5,-1,1],[-2,3,0],[1,1,1]])),
-                               (torch.tensor([[2.,-1]]), torch.tensor([[3.,4]])), (torch.randn(3, 2), torch.randn(5, 2)),
-                               (torch.randn(2, 4).double(), torch.randn(3, 4).double())],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([[1.,0,2],[5,-1,1],[-2,3,0],[1,1,1]])),
+                    (torch.tensor([[2.,-1]]), torch.tensor([[3.,4]])),
+                    (torch.tensor([[2.],[-1],[3]]), torch.tensor([[4.],[-5]])),
+                    (torch.randn(3, 2), torch.randn(5, 2)),
+                    (torch.randn(2, 4).double(), torch.randn(3, 4).double())],
     hints=['What is entry (i,j) now? Row i of `a` times *row* j of `b`.',
            'The result has as many columns as `b` has rows.',
            '`(a[i]*b[j]).sum()`, for each i and j.'],
-    difficulty=2, minutes=10, without=('@','t','T','transpose'))
+    difficulty=2, minutes=10, without=('@','t','T','mT','transpose','permute'))
 def matmul_t(a, b): # (i,k), (j,k) -> (i,j)
     "The product of `a` with the transpose of `b`"
     c = torch.zeros(a.shape[0], b.shape[0], dtype=a.dtype)
@@ -81,11 +110,11 @@ def _matmul_t_plain(a, b):
     return c
 
 # %% ../../nbs/exercises/01_matmul.ipynb #b5fd93bc
-@matmul_t.mistake('the result was made without a dtype, so it is float32 whatever comes in: use `dtype=a.dtype`')
+@matmul_t.mistake('the result is float32 whatever comes in: make it with `dtype=a.dtype`')
 def _matmul_t_dtype(a, b): return (a@b.t()).float()
 
 # %% ../../nbs/exercises/01_matmul.ipynb #bb2446ad
-@matmul_t.mistake('the index of `b` is the other way round, `b[k,j]`: each row of `b` makes a column of the result, so it is `b[j,k]`')
+@matmul_t.mistake('the indices of `b` are in the order `b[k,j]`: it is a *row* of `b` that is needed')
 def _matmul_t_index(a, b):
     c = torch.zeros(a.shape[0], b.shape[0], dtype=a.dtype)
     for i in range(a.shape[0]):
@@ -93,11 +122,36 @@ def _matmul_t_index(a, b):
             for k in range(a.shape[1]): c[i,j] += a[i,k]*b[k,j]
     return c
 
+# %% ../../nbs/exercises/01_matmul.ipynb #a80d96d5
+@matmul_t.mistake('each number is written over the last one: add to it, `+=`')
+def _matmul_t_overwrites(a, b):
+    c = torch.zeros(a.shape[0], b.shape[0], dtype=a.dtype)
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]):
+            for k in range(a.shape[1]): c[i,j] = a[i,k]*b[j,k]
+    return c
+
+# %% ../../nbs/exercises/01_matmul.ipynb #5d20ffe2
+@matmul_t.mistake('the products of a row and a row are not added up: `.sum()` is missing')
+def _matmul_t_no_sum(a, b):
+    c = torch.zeros(a.shape[0], b.shape[0], dtype=a.dtype)
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]): c[i,j] = a[i]*b[j]
+    return c
+
+# %% ../../nbs/exercises/01_matmul.ipynb #3af625c1
+@matmul_t.mistake('that is the plain product of `a` and `b`, whose inner sizes do not agree')
+def _matmul_t_no_t(a, b): return a@b
+
 # %% ../../nbs/exercises/01_matmul.ipynb #db8dcf13
-@book.exercise(inputs=lambda: [(torch.tensor([3.,0.,5.]), torch.tensor([2.,-1.,4.])), (torch.tensor([3.,0.,5.]), torch.tensor([2.,1.,4.])),
-                               (torch.tensor([1.,2.]), torch.tensor([1.,1.])), (torch.tensor([3.,-9.]), torch.tensor([1.,1.])),
-                               (torch.tensor([[1,-2],[3,4],[0,0]]), torch.tensor([[2,2],[5,6],[1,1]])),
-                               (r := torch.randn(2, 3), r-torch.rand(2, 3)-.01)],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([3.,0.,5.]), torch.tensor([2.,-1.,4.])),
+                    (torch.tensor([3.,0.,5.]), torch.tensor([2.,1.,4.])),
+                    (torch.tensor([1.,2.]), torch.tensor([1.,1.])),
+                    (torch.tensor([3.,-9.]), torch.tensor([1.,1.])),
+                    (torch.tensor([1.,2.]), torch.tensor([1.,3.])),
+                    (torch.tensor([[1,-2],[3,4],[0,0]]), torch.tensor([[2,2],[5,6],[1,1]])),
+                    (r := torch.randn(2, 3), r-torch.rand(2, 3)-.01)],
     hints=['Which operator compares number by number? It gives a tensor of booleans.',
            'A reduction asks whether they are all true.',
            'A tensor of rank 0 becomes a Python boolean with `.item()`.'],
@@ -123,12 +177,19 @@ def _all_greater_tensor(a, b): return (a>b).all()
 def _all_greater_sum(a, b): return (a.sum()>b.sum()).item()
 
 # %% ../../nbs/exercises/01_matmul.ipynb #b59cc3a2
-@all_greater.mistake('the comparison is there, but it gives one boolean for each number: ask whether they are all true, `.all().item()`')
+@all_greater.mistake('there is a boolean for each number: ask whether they are all true, `.all().item()`')
 def _all_greater_each(a, b): return a>b
 
+# %% ../../nbs/exercises/01_matmul.ipynb #c1dff464
+@all_greater.mistake('the question was turned round: that not all are less does not make all greater')
+def _all_greater_not_less(a, b): return not (a<b).all().item()
+
 # %% ../../nbs/exercises/01_matmul.ipynb #0db0b102
-@book.exercise(inputs=lambda: [(torch.tensor([3,1,4,1]), torch.tensor([3,1,4,5])), (torch.tensor([7]), torch.tensor([2])),
-                               (torch.tensor([0,0,6]), torch.tensor([0,0,6])), (torch.randint(3, (11,)), torch.randint(3, (11,)))],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([3,1,4,1]), torch.tensor([3,1,4,5])),
+                    (torch.tensor([7]), torch.tensor([2])),
+                    (torch.tensor([0,0,6]), torch.tensor([0,0,6])),
+                    (torch.randint(3, (11,)), torch.randint(3, (11,)))],
     hints=['Compare number by number first.',
            'A mean needs numbers: make floats of the booleans with `.float()`.',
            '`.item()` makes a Python number of the mean.'],
@@ -150,8 +211,22 @@ def _accuracy_tensor(guess, labels): return (guess==labels).float().mean()
 @accuracy.mistake('that is the share of wrong guesses')
 def _accuracy_error(guess, labels): return (guess!=labels).float().mean().item()
 
+# %% ../../nbs/exercises/01_matmul.ipynb #65d61aff
+@accuracy.mistake('that asks whether all are right: a share says how many of them are')
+def _accuracy_all(guess, labels): return (guess==labels).all().item()
+
+# %% ../../nbs/exercises/01_matmul.ipynb #9fbf07fb
+@accuracy.mistake('that is a percentage: a share is a number from 0 to 1')
+def _accuracy_percent(guess, labels): return 100*(guess==labels).float().mean().item()
+
+# %% ../../nbs/exercises/01_matmul.ipynb #e12cd356
+@accuracy.mistake('it takes the mean of booleans: make numbers of them with `.float()` first')
+def _accuracy_booleans(guess, labels): return (guess==labels).mean().item()
+
 # %% ../../nbs/exercises/01_matmul.ipynb #d5f62ecd
-@book.exercise(inputs=lambda: [(torch.tensor([3.,-4.]),), (torch.tensor([[1.,2,-3],[0,5,-6]]),), (torch.tensor(-2.),), (torch.randn(2, 3, 4)+1,)],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([3.,-4.]),), (torch.tensor([[1.,2,-3],[0,5,-6]]),), (torch.tensor(-2.),),
+                    (torch.randn(2, 3, 4)+1,)],
     hints=['Read the name backwards: first the **s**quare, then the **m**ean, then the **r**oot.',
            '`a**2` squares each number. `.mean()` without an argument reduces everything.',
            '`.sqrt()` is a method of tensors.'],
@@ -165,7 +240,7 @@ def rms(a): # any shape -> ()
 def _rms_std(a): return (a-a.mean()).pow(2).mean().sqrt()
 
 # %% ../../nbs/exercises/01_matmul.ipynb #23e7a39f
-@rms.mistake('that is the mean of the sizes: the squares are missing')
+@rms.mistake('that is the mean of the sizes, without signs: square, then take the mean, and the root last')
 def _rms_abs(a): return a.abs().mean()
 
 # %% ../../nbs/exercises/01_matmul.ipynb #e68fd2b3
@@ -180,8 +255,18 @@ def _rms_no_root(a): return (a**2).mean()
 @rms.mistake('that is the standard deviation, which takes the mean away first (and divides by one less)')
 def _rms_torch_std(a): return a.std()
 
+# %% ../../nbs/exercises/01_matmul.ipynb #dd0548bd
+@rms.mistake('the mean is taken before the squares: square each number first')
+def _rms_mean_first(a): return (a.mean()**2).sqrt()
+
+# %% ../../nbs/exercises/01_matmul.ipynb #7047a2e5
+@rms.mistake('there is one number for each column: `mean` needs no argument here')
+def _rms_columns(a): return (a**2).mean(0).sqrt()
+
 # %% ../../nbs/exercises/01_matmul.ipynb #8a473bf0
-@book.exercise(inputs=lambda: [(torch.arange(-3., 21).view(4, 6),), (torch.arange(15).view(3, 5),), (torch.randn(7, 2),), (torch.randn(1, 1),)],
+@book.exercise(
+    inputs=lambda: [(torch.arange(-3., 21).view(4, 6),), (torch.arange(15).view(3, 5),), (torch.randn(7, 2),),
+                    (torch.randn(1, 1),)],
     hints=['An index for each axis, with a comma between: `im[rows,columns]`.',
            'A slice has a step as its third part, and start and stop may be left out.',
            '`::2` takes every second one, beginning with the first.'],
@@ -206,10 +291,20 @@ def _half_corner(im): return im[:(im.shape[0]+1)//2,:(im.shape[1]+1)//2]
 @half.mistake('the last row or column of an odd number is lost: `::2` keeps it')
 def _half_floor(im): return im[:im.shape[0]//2*2:2,:im.shape[1]//2*2:2]
 
+# %% ../../nbs/exercises/01_matmul.ipynb #9b6c09a9
+@half.mistake('only the columns are halved: the rows need a slice too')
+def _half_columns(im): return im[:,::2]
+
+# %% ../../nbs/exercises/01_matmul.ipynb #9ba8ff4a
+@half.mistake('the rows are halved twice: `im[::2][::2]` takes rows both times')
+def _half_twice(im): return im[::2][::2]
+
 # %% ../../nbs/exercises/01_matmul.ipynb #949765d6
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([[1.,5,-2,1],[0,-1,3,1],[2,1,0,1]])),
-                               (torch.tensor([[2.,-1]]), torch.tensor([[3.],[4]])), (torch.randn(3, 2), torch.randn(2, 5)),
-                               (torch.randn(4, 3).double(), torch.randn(3, 2).double())],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([[1.,5,-2,1],[0,-1,3,1],[2,1,0,1]])),
+                    (torch.tensor([[2.,-1]]), torch.tensor([[3.],[4]])),
+                    (torch.randn(3, 2), torch.randn(2, 5)),
+                    (torch.randn(4, 3).double(), torch.randn(3, 2).double())],
     hints=['`c[:,j]` is column j of the result, and you can add a whole column to it.',
            'The two loops are for j and for k. There is none for i.',
            'In the inner loop: `c[:,j] += a[:,k]*b[k,j]`.'],
@@ -230,12 +325,20 @@ def _matmul_columns_overwrites(a, b):
     return c
 
 # %% ../../nbs/exercises/01_matmul.ipynb #e59a8cf1
-@matmul_columns.mistake('the result was made without a dtype, so it is float32 whatever comes in: use `dtype=a.dtype`')
+@matmul_columns.mistake('the result is float32 whatever comes in: make it with `dtype=a.dtype`')
 def _matmul_columns_dtype(a, b): return (a@b).float()
 
 # %% ../../nbs/exercises/01_matmul.ipynb #ed8e31e4
 @matmul_columns.mistake('the result is turned over: its rows belong to `a`')
 def _matmul_columns_turned(a, b): return (a@b).t()
+
+# %% ../../nbs/exercises/01_matmul.ipynb #ed372606
+@matmul_columns.mistake('the indices of `b` are in the order `b[j,k]`: its row is k, its column j')
+def _matmul_columns_index(a, b):
+    c = torch.zeros(a.shape[0], b.shape[1], dtype=a.dtype)
+    for j in range(b.shape[1]):
+        for k in range(a.shape[1]): c[:,j] += a[:,k]*b[j,k]
+    return c
 
 # %% ../../nbs/exercises/01_matmul.ipynb #15d45b76
 def _grown():
@@ -243,11 +346,13 @@ def _grown():
     return n, t, 7*n, t*7**p
 
 # %% ../../nbs/exercises/01_matmul.ipynb #11a6832e
-@book.exercise(inputs=lambda: [(10,1.,20,8.), (100,.5,1000,5.), (8,3.,2,3.), (50,.002,25,.0005), _grown()],
+@book.exercise(
+    inputs=lambda: [(10,1.,20,8.), (100,.5,1000,5.), (8,3.,2,3.), (50,.002,25,.0005), _grown()],
     hints=['If the time grows like $n^p$, then `t2/t1` is `(n2/n1)**p`.',
            'The logarithm takes a power apart: `log(u**p)` is `p*log(u)`.',
            'It is one logarithm divided by another. Which ratio stands in each?'],
-    difficulty=2, minutes=10, waive=dict(negative='sizes and times are positive', square='the inputs are numbers'))
+    difficulty=2, minutes=10,
+    waive=dict(negative='sizes and times are positive', square='the inputs are numbers'))
 def exponent(n1, t1, n2, t2): # numbers -> number
     "The power p, where the time grows like n**p"
     return log(t2/t1)/log(n2/n1)
@@ -263,3 +368,11 @@ def _exponent_inverse(n1, t1, n2, t2): return log(n2/n1)/log(t2/t1)
 # %% ../../nbs/exercises/01_matmul.ipynb #8c56fbac
 @exponent.mistake('logarithms of *differences* do not give the power: take them of ratios')
 def _exponent_difference(n1, t1, n2, t2): return log(t2-t1)/log(n2-n1)
+
+# %% ../../nbs/exercises/01_matmul.ipynb #611a1f98
+@exponent.mistake('only the second measurement is used: the power shows in the ratios of both')
+def _exponent_second(n1, t1, n2, t2): return log(t2)/log(n2)
+
+# %% ../../nbs/exercises/01_matmul.ipynb #a755a69e
+@exponent.mistake('that is the slope on plain axes: take logarithms of the ratios')
+def _exponent_plain(n1, t1, n2, t2): return (t2-t1)/(n2-n1)
