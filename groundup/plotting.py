@@ -431,8 +431,8 @@ def show_stretched(
     ts,names,to = [_np(t) for t in ts],names.split() or ['']*len(ts),tuple(to)
     _check_stretch(ts, names, to)
     block = (1,)*(2-len(to))+to
-    size = max(.42*len(_few(block[-1]))+.3, 1.8),.42*len([*_lines(block)])+.4
-    fig,axs = _plt().subplots(1, len(ts), figsize=(len(ts)*size[0]+.3, size[1]), squeeze=False, layout='constrained')
+    size = max(.4*len(_few(block[-1]))+.15, 1.75),.4*len([*_lines(block)])+.4
+    fig,axs = _plt().subplots(1, len(ts), figsize=(len(ts)*size[0]+.1, size[1]), squeeze=False, layout='constrained')
     for ax,t,n,colour in zip(axs[0], ts, names, palette):
         _block(ax, t.reshape((1,)*(len(block)-t.ndim)+t.shape), block, colour)
         ax.set_title(f'{n} {t.shape}{f" → {to}" if t.shape!=to else ""}'.strip(), fontsize=10)
