@@ -254,6 +254,7 @@ def test_errors_of_signal():
     x = torch.randn(4, 3)
     with pytest.raises(ValueError, match='draws must be 1 or more: it is 0'): gi.signal(x, .1, [2], draws=0)
     with pytest.raises(ValueError, match='sizes is empty'): gi.signal(x, .1, [])
+    with pytest.raises(ValueError, match='x has rank 1, not 2'): gi.signal(x[0], .1, [2])
 
 def test_pictures():
     plt = pytest.importorskip('matplotlib.pyplot')
@@ -267,6 +268,9 @@ def test_pictures():
     for n in (2,30,31,32,33): # any depth keeps both ends, each layer once, in order
         xs = gi.show_depth({'a':torch.rand(3, n)+1}).axes[0].lines[0].get_xdata()
         assert xs[0] == 1 and xs[-1] == n and (xs[1:] > xs[:-1]).all()
+    level = gi.show_depth({'a':torch.rand(3, 9)+1}).axes[0] # a level curve still has two ticks
+    assert sum(level.get_ylim()[0] <= t <= level.get_ylim()[1] for t in level.get_yticks()) >= 2
+    with pytest.raises(ValueError, match="'a' has no point"): gi.show_depth({'a':torch.zeros(3, 4)})
     wide = gi.show_depth({'a':10.**torch.linspace(-45, 38, 9, dtype=torch.float64).expand(3, 9)}).axes[0]
     same([round(math.log10(t)) for t in wide.get_yticks()], [-40,-20,0,20,40])
     fig = gi.show_histograms({'r':gi.activations(x, gi.draw_weights(8, [8]*3, .3)), 'q':[x,x,x]}, [1,3])
@@ -293,7 +297,20 @@ def test_verdicts():
              (ex.fans, lambda shape: (shape[1], shape[0]), 'window'), (ex.fans, lambda shape: tuple(shape[:2]), 'exchanged'),
              (ex.between_inputs, lambda h: h.var(0, correction=0).mean()/h.var(), 'mean away'),
              (ex.forward_backward, lambda sizes, scale: (math.prod(scale*n for n in sizes[:-1]),
-                                                         math.prod(scale*n for n in sizes[1:])), 'root')]
+                                                         math.prod(scale*n for n in sizes[1:])), 'root'),
+             (ex.forward_backward, lambda sizes, scale: (math.prod(scale*n**.5 for n in sizes[1:]),)*2, 'fan-out'),
+             (ex.forward_backward, lambda sizes, scale: (sum(scale*n**.5 for n in sizes[:-1]),
+                                                         sum(scale*n**.5 for n in sizes[1:])), 'added'),
+             (ex.as_one_layer, lambda l1, l2, l3: (l1[0]@l2[0]@l3[0], l2[1]@l3[0]+l3[1]), 'first layer'),
+             (ex.scale_for, lambda n, layers, std: std**(1/layers)*n**.5, 'above'),
+             (ex.rescale, lambda x, w: w*x.std(correction=0)/(x@w).std(correction=0), 'mean away'),
+             (ex.to_uniform, lambda u, std: (u-.5)*math.sqrt(12), 'not used'),
+             (ex.to_uniform, lambda u, std: (u-u.mean())*std*math.sqrt(12), 'this sample'),
+             (ex.fans, lambda shape: tuple(n*(sum(shape[2:]) or 1) for n in (shape[1],shape[0])), 'sides'),
+             (ex.gain_of, lambda act, z: 1/(z**2).mean().sqrt().item(), 'not used'),
+             (ex.relu_factor, lambda n_in, bound: n_in*(bound/3**.5)/2, 'square'),
+             (ex.between_inputs, lambda h: (h.var(0, correction=0)/(h**2).mean(0)).mean(), 'own'),
+             (ex.between_inputs, lambda h: h.var(0, correction=0).mean(), 'divide')]
     for e,f,word in wrong: assert word in (e.judge(f).mistake or ''), e.judge(f)
     def one_layer(l1, l2, l3):
         (w1,b1),(w2,b2),(w3,b3) = l1,l2,l3

@@ -53,6 +53,20 @@ def _as_one_layer_order(l1, l2, l3):
 @as_one_layer.mistake('each bias goes through the next layer alone: it goes through all layers behind it')
 def _as_one_layer_next(l1, l2, l3): return l1[0]@l2[0]@l3[0], l1[1]@l2[0] + l2[1]@l3[0] + l3[1]
 
+# %% ../../nbs/exercises/04_init.ipynb #c4e20000
+@as_one_layer.mistake('the bias of the last layer is missing')
+def _as_one_layer_no_last(l1, l2, l3):
+    (w1,b1),(w2,b2),(w3,_) = l1,l2,l3
+    return w1@w2@w3, (b1@w2 + b2)@w3
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20001
+@as_one_layer.mistake('the bias of the first layer is missing: it goes through the second and the third')
+def _as_one_layer_no_first(l1, l2, l3): return l1[0]@l2[0]@l3[0], l2[1]@l3[0] + l3[1]
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20002
+@as_one_layer.mistake('the third layer is left out')
+def _as_one_layer_two(l1, l2, l3): return l1[0]@l2[0], l1[1]@l2[0] + l2[1]
+
 # %% ../../nbs/exercises/04_init.ipynb #a2b7a188
 @book.exercise(inputs=lambda: [(100,50,1.), (100,50,8.), (400,1,.5), (25,10,1e-6), (1,3,.2),
                                (int(torch.randint(2, 900, ())),7,float(torch.rand(())+.1))],
@@ -99,6 +113,18 @@ def _scale_for_power(n, layers, std): return std**layers/n**.5
 # %% ../../nbs/exercises/04_init.ipynb #78e2bd48
 @scale_for.mistake('the root is upside down: to reach a larger std the scale must be larger')
 def _scale_for_inverse(n, layers, std): return std**(-1/layers)/n**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20003
+@scale_for.mistake('the root of n stands above: the more inputs, the smaller the weights')
+def _scale_for_upside(n, layers, std): return std**(1/layers)*n**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20004
+@scale_for.mistake('that is the variance of the weights: the scale is its root')
+def _scale_for_variance(n, layers, std): return std**(2/layers)/n
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20005
+@scale_for.mistake('the 2 belongs to ReLU: these layers are linear')
+def _scale_for_relu(n, layers, std): return std**(1/layers)*(2/n)**.5
 
 # %% ../../nbs/exercises/04_init.ipynb #b1700d49
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[0,4,1]]), torch.tensor([[1.,0],[2,-1],[0,3]])),
@@ -149,6 +175,18 @@ def _rescale_sums(x, w): return w*x.norm()/(x@w).norm()
 @rescale.mistake('the weights are measured: measure what comes out, `x@w`')
 def _rescale_in_weights(x, w): return w*((x**2).mean()/(w**2).mean()).sqrt()
 
+# %% ../../nbs/exercises/04_init.ipynb #c4e20006
+@rescale.mistake('that is the factor alone: multiply the weights by it')
+def _rescale_factor(x, w): return ((x**2).mean()/((x@w)**2).mean()).sqrt()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20007
+@rescale.mistake('stds (dividing by n) are made equal, and they take the mean away: use the mean of squares')
+def _rescale_std_all(x, w): return w*x.std(correction=0)/(x@w).std(correction=0)
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20008
+@rescale.mistake('means of absolute values are made equal: use the mean of the squares')
+def _rescale_abs(x, w): return w*x.abs().mean()/(x@w).abs().mean()
+
 # %% ../../nbs/exercises/04_init.ipynb #cd5215f4
 @book.exercise(inputs=lambda: [([784,50,10],.1), ([100,50],.1), ([7,7,7],.3), ([5,1],2.),
                                (torch.randint(1, 99, (5,)).tolist(),.2)],
@@ -186,6 +224,22 @@ def _forward_backward_no_root(sizes, scale): return prod(scale*n for n in sizes[
 # %% ../../nbs/exercises/04_init.ipynb #bc0149fb
 @forward_backward.mistake('the scale is taken once: each layer multiplies by it')
 def _forward_backward_once(sizes, scale): return scale*prod(n**.5 for n in sizes[:-1]), scale*prod(n**.5 for n in sizes[1:])
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20009
+@forward_backward.mistake('both directions use the fan-out: forwards, the sum goes over the inputs')
+def _forward_backward_out(sizes, scale): return (prod(scale*n**.5 for n in sizes[1:]),)*2
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2000a
+@forward_backward.mistake('the scale is taken once too often: n sizes make n-1 layers')
+def _forward_backward_extra(sizes, scale):
+    s = scale**len(sizes)
+    return s*prod(sizes[:-1])**.5, s*prod(sizes[1:])**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2000b
+@forward_backward.mistake('the factors are added: each layer multiplies what the one before it gives')
+def _forward_backward_added(sizes, scale):
+    fs = [scale*n**.5 for n in sizes]
+    return sum(fs[:-1]), sum(fs[1:])
 
 # %% ../../nbs/exercises/04_init.ipynb #2c628666
 @book.exercise(inputs=lambda: [(torch.tensor([0.,.25,.5,1.]), 1.),
@@ -227,6 +281,22 @@ def _to_uniform_mirrored(u, std): return (.5-u)*12**.5*std
 @to_uniform.mistake('the std 1/√12 is taken for 1/12, which is the variance')
 def _to_uniform_variance(u, std): return (u-.5)*12*std
 
+# %% ../../nbs/exercises/04_init.ipynb #c4e2000c
+@to_uniform.mistake('the wanted std is not used')
+def _to_uniform_no_std(u, std): return (u-.5)*12**.5
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2000d
+@to_uniform.mistake('it is divided by √12: the std is 1/√12 now, and to divide by that is to multiply by √12')
+def _to_uniform_divided(u, std): return (u-.5)/12**.5*std
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2000e
+@to_uniform.mistake('the mean of this sample is taken away: use what is known, the mean is 1/2')
+def _to_uniform_mean(u, std): return (u-u.mean())*12**.5*std
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2000f
+@to_uniform.mistake('the std stands under the root: it multiplies the numbers as it is')
+def _to_uniform_root(u, std): return (u-.5)*(12*std)**.5
+
 # %% ../../nbs/exercises/04_init.ipynb #e6f49b9a
 @book.exercise(inputs=lambda: [((50,100),), ((16,3,5,5),), ((10,1),), ((4,6,3),), ((2,3,1,7),),
                                (tuple(torch.randint(1, 9, (5,)).tolist()),)],
@@ -258,6 +328,18 @@ def _fans_one_window(shape): return prod(shape[1:]), shape[0]
 # %% ../../nbs/exercises/04_init.ipynb #fe641dec
 @fans.mistake('the window counts for the fan-out alone: forwards, too, a sum goes over its pixels')
 def _fans_other_window(shape): return shape[1], shape[0]*prod(shape[2:])
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20010
+@fans.mistake('the sides of the window are added: it has height times width pixels')
+def _fans_added(shape):
+    window = sum(shape[2:]) or 1
+    return shape[1]*window, shape[0]*window
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20011
+@fans.mistake('only one side of the window is counted: it has height times width pixels')
+def _fans_one_side(shape):
+    window = shape[2] if len(shape)>2 else 1
+    return shape[1]*window, shape[0]*window
 
 # %% ../../nbs/exercises/04_init.ipynb #7b9fcd8a
 def _identity(z): return z
@@ -303,6 +385,22 @@ def _gain_of_std_all(act, z): return 1/act(z).std(correction=0).item()
 @gain_of.mistake('the mean of the absolute values is used: the next layer feels the mean of the squares')
 def _gain_of_abs(act, z): return 1/act(z).abs().mean().item()
 
+# %% ../../nbs/exercises/04_init.ipynb #c4e20012
+@gain_of.mistake('`act` is not used: what counts is what comes out of it')
+def _gain_of_no_act(act, z): return (z**2).mean().item()**-.5
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20013
+@gain_of.mistake('the squares are added up: use their mean')
+def _gain_of_sum(act, z): return 1/act(z).norm().item()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20014
+@gain_of.mistake('that is the second moment itself: the gain is 1 over its root')
+def _gain_of_moment(act, z): return (act(z)**2).mean().item()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20015
+@gain_of.mistake('that compares stds: it is 1 over the root of the second moment of `act(z)`')
+def _gain_of_ratio_std(act, z): return (z.std()/act(z).std()).item()
+
 # %% ../../nbs/exercises/04_init.ipynb #b1868b3d
 @book.exercise(inputs=lambda: [(100,.1), (3,2.), (784,784**-.5), (1,.5), (torch.randint(1, 99, ()).item(),.7)],
     hints=['The weights have the std `bound/√3`.',
@@ -336,6 +434,14 @@ def _relu_factor_one(n_in, bound): return bound**2/6
 # %% ../../nbs/exercises/04_init.ipynb #d5a6d3e7
 @relu_factor.mistake('ReLU is taken to halve the numbers: it halves the second moment')
 def _relu_factor_quarter(n_in, bound): return n_in*bound**2/12
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20016
+@relu_factor.mistake('the std of the weights enters once: the second moment gets its square')
+def _relu_factor_std(n_in, bound): return n_in*bound/3**.5/2
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20017
+@relu_factor.mistake('one sixth is the answer for the bound of `nn.Linear`: use `n_in` and `bound`')
+def _relu_factor_sixth(n_in, bound): return 1/6
 
 # %% ../../nbs/exercises/04_init.ipynb #f0ff100a
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[1,2,5]]),), (torch.tensor([[4.,5],[4,5],[4,5]]),),
@@ -376,3 +482,23 @@ def _between_inputs_variance(h): return h.var(0, correction=0).mean()/h.var(corr
 # %% ../../nbs/exercises/04_init.ipynb #d4e2b39c
 @between_inputs.mistake('it divides by `h.var()`, which takes the mean away: divide by the mean of the squares')
 def _between_inputs_sample(h): return h.var(0, correction=0).mean()/h.var()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20018
+@between_inputs.mistake('that is the variance: divide it by the second moment')
+def _between_inputs_alone(h): return h.var(0, correction=0).mean()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20019
+@between_inputs.mistake('the root is too much: the share is of squares')
+def _between_inputs_root(h): return (h.var(0, correction=0).mean()/(h**2).mean()).sqrt()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001a
+@between_inputs.mistake('each neuron gets a share of its own: take both means first, then divide')
+def _between_inputs_shares(h): return (h.var(0, correction=0)/(h**2).mean(0)).mean()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001b
+@between_inputs.mistake('the neurons are averaged first: take the variance first, then the mean')
+def _between_inputs_row_means(h): return h.mean(1).var(correction=0)/(h**2).mean()
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001c
+@between_inputs.mistake('the variances are added up: take their mean over the neurons')
+def _between_inputs_sum(h): return h.var(0, correction=0).sum()/(h**2).mean()
