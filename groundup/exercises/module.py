@@ -8,6 +8,7 @@ __all__ = ['book', 'progress', 'Affine', 'BiasFree', 'count_parameters', 'Residu
 
 # %% ../../nbs/exercises/07_module.ipynb #9772516f
 from contextlib import contextmanager
+from copy import deepcopy
 from inspect import Signature
 import torch
 from torch import nn
@@ -42,6 +43,8 @@ def _look(make, x, shapes, start=None, fill=_fill):
     with _sorted():
         m = make()
         if not hasattr(m, 'named_parameters'): raise TypeError(f'{type(m).__name__} is no module: begin with `class {type(m).__name__}(nn.Module):`')
+        if type(m).__call__ not in (nn.Module.__call__,Module.__call__):
+            raise TypeError(f'{type(m).__name__} has its own `__call__`: write `forward`, which the `__call__` of a module calls')
         found = {n:tuple(p.shape) for n,p in m.named_parameters()}
         if isinstance(shapes, list): found = [*found.values()] # names are free
         seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None}
@@ -82,7 +85,7 @@ class _AffineNoSuper(Affine.fn):
     def __init__(self, n): self.weight,self.bias = nn.Parameter(torch.ones(n)),nn.Parameter(torch.zeros(n))
 
 # %% ../../nbs/exercises/07_module.ipynb #53cb35f9
-@Affine.mistake('`weight` and `bias` are plain tensors, which a module does not find: wrap them in `nn.Parameter`')
+@Affine.mistake('the module finds no parameters: `weight` and `bias` must be attributes, `self.weight`, and each an `nn.Parameter`')
 class _AffinePlain(Affine.fn):
     def __init__(self, n):
         nn.Module.__init__(self)
@@ -113,6 +116,11 @@ class _AffineOnes(Affine.fn):
     def __init__(self, n):
         super().__init__(n)
         with torch.no_grad(): self.bias.fill_(1)
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0001
+@Affine.mistake('the parameters get no gradient: `.data` and `.detach()` take their numbers out of the history')
+class _AffineDetached(Affine.fn):
+    def forward(self, x): return x*self.weight.detach() + self.bias.detach()
 
 # %% ../../nbs/exercises/07_module.ipynb #7694f64e
 def _spread(f):
@@ -156,7 +164,7 @@ class _BiasFreeSizes(BiasFree.fn):
         self.weight = nn.Parameter(fan_uniform(n_in, n_in, n_out))
 
 # %% ../../nbs/exercises/07_module.ipynb #d56edbb4
-@BiasFree.mistake('`weight` is a plain tensor, which a module does not find: wrap it in `nn.Parameter`')
+@BiasFree.mistake('the module finds no parameter: `weight` must be an attribute, `self.weight`, and an `nn.Parameter`')
 class _BiasFreePlain(BiasFree.fn):
     def __init__(self, n_in, n_out):
         nn.Module.__init__(self)
@@ -209,9 +217,17 @@ def count_parameters(module): # nn.Module -> int
 @count_parameters.mistake('it counts tensors: a tensor has `numel()` numbers')
 def _count_tensors(module): return len([p for p in module.parameters() if p.requires_grad])
 
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0003
+@count_parameters.mistake('`len(p)` is the number of rows of a matrix: `p.numel()` is the number of its numbers')
+def _count_rows(module): return sum(len(p) for p in module.parameters() if p.requires_grad)
+
 # %% ../../nbs/exercises/07_module.ipynb #5a49c94f
 @count_parameters.mistake('frozen parameters are counted: they have `requires_grad` False')
 def _count_frozen(module): return sum(p.numel() for p in module.parameters())
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0002
+@count_parameters.mistake('buffers are counted too: they are not learned')
+def _count_buffers(module): return count_parameters.fn(module) + sum(b.numel() for b in module.buffers())
 
 # %% ../../nbs/exercises/07_module.ipynb #ed3e3835
 @count_parameters.mistake('it counts the state: there a shared parameter has two names, and frozen ones and buffers are in it as well')
@@ -260,7 +276,7 @@ class _ResidualNoSuper(Residual.fn):
     def __init__(self, inner): self.inner = inner
 
 # %% ../../nbs/exercises/07_module.ipynb #9c694509
-@Residual.mistake('no parameter is found: `inner` must be an attribute, and not in a list')
+@Residual.mistake('no parameter is found: `inner` must be an attribute, `self.inner`, and not in a list')
 class _ResidualList(Residual.fn):
     def __init__(self, inner):
         nn.Module.__init__(self)
@@ -298,7 +314,7 @@ class Tower(nn.Module):
         return self.layers[-1](x)
 
 # %% ../../nbs/exercises/07_module.ipynb #0e5492c2
-@Tower.mistake('the layers are in a plain Python list, and nothing looks into it: use `nn.ModuleList`')
+@Tower.mistake('the module finds no layer: nothing looks into a plain Python list, so make an `nn.ModuleList` in `__init__`')
 class _TowerList(Tower.fn):
     def __init__(self, sizes):
         nn.Module.__init__(self)
@@ -333,6 +349,13 @@ class _TowerSame(Tower.fn):
 class _TowerShort(Tower.fn):
     def __init__(self, sizes): super().__init__(sizes[:-1])
     def forward(self, x): return super().forward(x) if len(self.layers) else x
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0004
+@Tower.mistake('the two sizes of each layer are exchanged: it is `nn.Linear(n_in, n_out)`')
+class _TowerExchanged(Tower.fn):
+    def __init__(self, sizes):
+        nn.Module.__init__(self)
+        self.layers = nn.ModuleList([nn.Linear(o, i) for i,o in zip(sizes, sizes[1:])])
 
 # %% ../../nbs/exercises/07_module.ipynb #05772ba4
 @Tower.mistake('`super().__init__()` is missing: it comes first, it makes the dictionary for the modules')
@@ -387,10 +410,20 @@ class _PReLUMax(PReLU.fn):
 class _PReLUTurned(PReLU.fn):
     def forward(self, x): return torch.where(x>0, self.slope*x, x)
 
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0006
+@PReLU.mistake('all numbers are multiplied by `slope`: the positive ones stay as they are')
+class _PReLUAll(PReLU.fn):
+    def forward(self, x): return self.slope*x
+
 # %% ../../nbs/exercises/07_module.ipynb #997c1c0a
 @PReLU.mistake('negative numbers become `slope` itself: they are multiplied by it')
 class _PReLUConstant(PReLU.fn):
     def forward(self, x): return torch.where(x>0, x, self.slope)
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0005
+@PReLU.mistake('negative numbers are multiplied by 0.25 for ever: multiply by `self.slope`, which is learned')
+class _PReLUFixed(PReLU.fn):
+    def forward(self, x): return torch.where(x>0, x, .25*x)
 
 # %% ../../nbs/exercises/07_module.ipynb #f36052f2
 @PReLU.mistake('the new tensor is made of numbers only, `.item()` or `.data`: so `slope` gets no gradient')
@@ -412,11 +445,12 @@ def _see_dropout(f, p, x):
         many = x.reshape(-1).repeat(3600//x.numel()).view(60, 60)
         given = many.clone()
         a,b = m(given),m(many.clone())
-    if not all(torch.is_tensor(o) and o.shape==many.shape for o in (a,b)): return {'in use':use, 'in training':a}
+    if not torch.is_tensor(a) or a.shape!=many.shape:
+        raise ValueError(f'in training the result has shape {tuple(getattr(a, "shape", ()))}, the input {tuple(many.shape)}')
     factors,zeros = sorted({round(o, 3) for o in (a/many).view(-1).tolist()}),a==0
-    return {'in use':use, 'factors in training':factors[:3], 'share of zeros':round(zeros.double().mean().item(), 1),
-            'a second call is different':not torch.equal(a, b), 'rows are different':bool((zeros!=zeros[0]).any()),
-            'input is changed':not torch.equal(given, many)}
+    return {'in use':use, 'input is changed':not torch.equal(given, many), 'factors in training':factors[:3],
+            'rows are different':bool((zeros!=zeros[0]).any()), 'columns are different':bool((zeros!=zeros[:,:1]).any()),
+            'share of zeros':round(zeros.double().mean().item(), 1), 'a second call is different':not torch.equal(a, b)}
 
 @book.exercise(inputs=lambda: [(.5, torch.tensor([[1.,-2,3],[4,5,-6]])), (.2, torch.tensor([-2.])), (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5))],
     hints=['`self.training` says whether this is training. In use, return `x`.',
@@ -441,6 +475,19 @@ class _DropoutAlways(Dropout.fn):
 @Dropout.mistake('all rows get the same zeros: draw a number for each entry, `torch.rand_like(x)`')
 class _DropoutRows(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape[-1])>=self.p)/(1-self.p) if self.training else x
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0007
+@Dropout.mistake('the zeros are drawn once and kept: each call draws anew')
+class _DropoutKept(Dropout.fn):
+    def forward(self, x):
+        if not self.training: return x
+        if not hasattr(self, 'keep'): self.keep = torch.rand_like(x)>=self.p
+        return x*self.keep/(1-self.p)
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0008
+@Dropout.mistake('the input is changed in place: others still need it')
+class _DropoutInPlace(Dropout.fn):
+    def forward(self, x): return x.mul_(torch.rand_like(x)>=self.p).div_(1-self.p) if self.training else x
 
 # %% ../../nbs/exercises/07_module.ipynb #21833489
 @Dropout.mistake('the others are not divided by `1-p`: the sums in training are smaller than in use')
@@ -478,19 +525,29 @@ class _DropoutTimes(Dropout.fn):
     def forward(self, x): return x*(torch.rand_like(x)>=self.p)*(1-self.p) if self.training else x
 
 # %% ../../nbs/exercises/07_module.ipynb #45c5b27e
+def _entries(module): return dict([*module.named_parameters(), *module.named_buffers()])
+
 def _see_loaded(f, module, state):
-    objects = dict(module.named_parameters())
+    objects = _entries(module)
     with _sorted(): left = f(module, state)
-    now = dict(module.named_parameters())
+    if left is None: raise TypeError('load_matching gives nothing: is `return` missing?')
+    now = _entries(module)
     return {'stay as they were':left, 'state afterwards':{n:p.detach() for n,p in now.items()},
             'same objects':[*now]==[*objects] and all(now[n] is objects[n] for n in now),
             'memory shared with state':bool({p.data_ptr() for p in now.values()} & {t.data_ptr() for t in state.values()})}
+
+def _centred():
+    "A module with a buffer"
+    module = Linear(2, 3)
+    module.register_buffer('mean', torch.randn(2))
+    return module
 
 def _old(**shapes): return {n.replace('_', '.').lstrip('.'):torch.randn(*s) for n,s in shapes.items()}
 
 @book.exercise(inputs=lambda: [(Sequential(Linear(3, 2), ReLU(), Linear(2, 4)), _old(_0_weight=(2,3), _0_bias=(2,), _2_weight=(5,2), _2_bias=(5,))),
                                (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (Linear(2, 3), {}), (Sequential(Linear(1, 1)), _old(head=(2,), _0_weight=(1,1))),
-                               (Linear(3, 2), _old(bias=(2,), weight=(3,2)))],
+                               (Linear(3, 2), _old(bias=(2,), weight=(3,2))),
+                               (_centred(), _old(weight=(3,2), mean=(2,)))],
     hints=['`module.state_dict()` has the tensors themselves, without history. What you copy into them is in the module.',
            '`t.copy_(s)` writes the numbers of `s` into `t`. `own[name] = s` only changes the dictionary.',
            'Ask for the shape yourself: `copy_` would stretch a tensor of shape `(1,)` to any vector.'],
@@ -504,7 +561,7 @@ def load_matching(module, state): # Module, {'0.weight':tensor, ...} -> ['2.weig
     return left
 
 # %% ../../nbs/exercises/07_module.ipynb #1d055fb5
-@load_matching.mistake('the new tensors are put into the dictionary that `state_dict()` made: the module has its old ones. Use `copy_`')
+@load_matching.mistake('the module keeps its old numbers: an assignment changes a variable or a dictionary. Write into the tensors, `copy_`')
 def _load_dict(module, state):
     own = module.state_dict()
     return [n for n,t in own.items() if n not in state or state[n].shape!=t.shape]
@@ -524,6 +581,33 @@ def _load_shares(module, state):
     for n,p in module.named_parameters():
         if n in state and state[n].shape==p.shape: p.data = state[n]
     return [n for n,p in module.named_parameters() if n not in state or state[n].shape!=p.shape]
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0009
+@load_matching.mistake('the module gets new tensors, and whoever holds the old ones, such as an optimizer, loses it: copy the numbers, `copy_`')
+def _load_replaces(module, state):
+    for n,t in module.state_dict().items():
+        *path,last = n.split('.')
+        part = module
+        for k in path: part = getattr(part, k)
+        if n in state and state[n].shape==t.shape: setattr(part, last, nn.Parameter(state[n].clone()))
+    return [n for n,t in module.state_dict().items() if n not in state or state[n].shape!=t.shape]
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e000a
+@load_matching.mistake('a name that `state` does not have stops it: ask `name in state` first')
+def _load_asks(module, state):
+    left = []
+    for name,t in module.state_dict().items():
+        if state[name].shape==t.shape: t.copy_(state[name])
+        else: left.append(name)
+    return left
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e000b
+@load_matching.mistake('buffers are left out: `state_dict()` has them beside the parameters')
+def _load_parameters(module, state):
+    own = {n:p.detach() for n,p in module.named_parameters()}
+    fits = [n for n in own if n in state and state[n].shape==own[n].shape]
+    for n in fits: own[n].copy_(state[n])
+    return [n for n in own if n not in fits]
 
 # %% ../../nbs/exercises/07_module.ipynb #77490903
 @load_matching.mistake('entries of another shape are missing in the answer: they stay as they were, too')
@@ -631,19 +715,33 @@ class _PostInitTwice(type):
         if hasattr(obj, '__post_init__'): obj.__post_init__()
         return obj
 
+# %% ../../nbs/exercises/07_module.ipynb #0d7e000c
+@PostInit.mistake('`__post_init__` is never called: `obj.__post_init__()`, with parentheses')
+class _PostInitNever(type):
+    def __call__(cls, *args, **kwargs): return super().__call__(*args, **kwargs)
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e000d
+@PostInit.mistake('it returns what `__post_init__` gives: return the object')
+class _PostInitResult(type):
+    def __call__(cls, *args, **kwargs):
+        obj = super().__call__(*args, **kwargs)
+        return obj.__post_init__() if hasattr(obj, '__post_init__') else obj
+
 # %% ../../nbs/exercises/07_module.ipynb #d6d020ee
 def _moving(params, velocities): return [(p,v) for p,v in zip(params, velocities) if p.grad is not None]
 
 def _see_momentum(f, params, grads, lr, momentum):
     "Three steps, with a gradient that changes; for None it is there in the first step only"
-    ps,vs = [nn.Parameter(p) for p in params],[torch.zeros_like(p) for p in params]
+    ps,vs,kept = [nn.Parameter(p) for p in params],[torch.zeros_like(p) for p in params],True
     for k in (1,-2,.5):
         for p,g in zip(ps, grads): p.grad = k*g+k if g is not None else torch.ones_like(p) if k==1 else None
+        before = [deepcopy(p.grad) for p in ps]
         with _sorted(): f([*ps], vs, lr, momentum)
-    return {'parameters':[p.detach() for p in ps], 'velocities':vs}
+        kept = kept and all(p.grad is g is None or p.grad is not None and torch.equal(p.grad, g) for p,g in zip(ps, before))
+    return {'parameters':[p.detach() for p in ps], 'velocities':vs, 'gradients are as they were':kept}
 
 @book.exercise(inputs=lambda: [([torch.tensor([[1.,-2,3],[4,0,1]]),torch.tensor([1.,1])], [torch.tensor([[2.,1,-1],[0,3,1]]),torch.tensor([-1.,5])], .1, .9),
-                               ([torch.tensor([2.]),torch.tensor([-1.,3])], [torch.tensor([-1.]),None], .5, .5), ([], [], .1, .9),
+                               ([torch.tensor([-1.,3]),torch.tensor([2.])], [None,torch.tensor([-3.])], .5, .5), ([], [], .1, .9),
                                ([torch.randn(2, 3).double(),torch.randn(4)], [torch.randn(2, 3).double(),torch.randn(4)], .01, .8)],
     hints=['`zip(params, velocities)` goes through both lists, under `torch.no_grad()`.',
            'The velocity first, in place: `v.mul_(momentum).add_(p.grad)`, or `v *= momentum` and then `v += p.grad`.',
@@ -662,6 +760,15 @@ def momentum_step(params, velocities, lr, momentum): # lists of equal length, nu
 def _momentum_none(params, velocities, lr, momentum):
     with torch.no_grad():
         for p,v in zip(params, velocities):
+            v.mul_(momentum).add_(p.grad)
+            p -= lr*v
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e000e
+@momentum_step.mistake('it stops at a parameter without a gradient: leave this one out and go on, `continue`')
+def _momentum_stops(params, velocities, lr, momentum):
+    with torch.no_grad():
+        for p,v in zip(params, velocities):
+            if p.grad is None: break
             v.mul_(momentum).add_(p.grad)
             p -= lr*v
 
@@ -687,6 +794,14 @@ def _momentum_average(params, velocities, lr, momentum):
         for p,v in _moving(params, velocities):
             v.mul_(momentum).add_(p.grad, alpha=1-momentum)
             p -= lr*v
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0011
+@momentum_step.mistake('the step is the one of Nesterov, a step ahead: here it is against the velocity itself')
+def _momentum_nesterov(params, velocities, lr, momentum):
+    with torch.no_grad():
+        for p,v in _moving(params, velocities):
+            v.mul_(momentum).add_(p.grad)
+            p -= lr*(p.grad+momentum*v)
 
 # %% ../../nbs/exercises/07_module.ipynb #385d4f04
 @momentum_step.mistake('`lr` is inside the velocity: the velocity is made of gradients, and `lr` scales the step')
@@ -718,6 +833,17 @@ def _momentum_uphill(params, velocities, lr, momentum): momentum_step.fn(params,
 # %% ../../nbs/exercises/07_module.ipynb #8ccca715
 @momentum_step.mistake('the velocities are right, but no parameter moves: `p = p - lr*v` makes a new tensor, use `p -= lr*v`')
 def _momentum_stays(params, velocities, lr, momentum): momentum_step.fn(params, velocities, 0, momentum)
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e000f
+@momentum_step.mistake('nothing changes: nobody looks at a result, so change parameters and velocities in place')
+def _momentum_pure(params, velocities, lr, momentum):
+    return [p - lr*(momentum*v+p.grad) for p,v in _moving(params, velocities)]
+
+# %% ../../nbs/exercises/07_module.ipynb #0d7e0010
+@momentum_step.mistake('the gradients are changed: a step leaves them as they are, `zero_grad` is another method')
+def _momentum_forgets(params, velocities, lr, momentum):
+    momentum_step.fn(params, velocities, lr, momentum)
+    for p in params: p.grad = None
 
 # %% ../../nbs/exercises/07_module.ipynb #2776b7ce
 @momentum_step.mistake('a parameter without a gradient moves on by its velocity: in this step neither of them changes')
