@@ -13,12 +13,18 @@ from torch import Tensor
 from .matmul import check_product
 from .plotting import Table, show_stretched
 
+# %% ../nbs/02_broadcasting.ipynb #e8499891
+def _check_tensors(**ts):
+    for name,t in ts.items():
+        if not isinstance(t, Tensor): raise TypeError(f'{name} is not a tensor: it is a {type(t).__name__}')
+
 # %% ../nbs/02_broadcasting.ipynb #21f37aa5
 def expand_as(
     t:Tensor, # e.g. (3,) or (2,1)
     like:Tensor # e.g. (2,3); only its shape counts
 )->Tensor: # the shape of `like`, the storage of `t`
     "A view of `t` with the shape of `like`: stretched axes have the stride 0"
+    _check_tensors(t=t, like=like)
     names,gaps = f't is {tuple(t.shape)}, like is {tuple(like.shape)}',like.ndim-t.ndim
     if gaps<0: raise ValueError(f'{names}: t has more axes')
     strides = [0]*gaps
@@ -34,8 +40,7 @@ def _check_shape(s, k):
         raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
     for n in s:
         if not isinstance(n, int) or n<0:
-            raise ValueError(f'shape {k} is {tuple(s)}: {n!r} is not a size '
-                             '(a whole number from 0)')
+            raise ValueError(f'shape {k} is {tuple(s)}: {n!r} is not a size (an int from 0)')
 
 def _sizes(shapes):
     "For each axis the sizes that meet there, other than 1: two of them clash"
@@ -90,6 +95,7 @@ def unbroadcast(
     shape:tuple # of the operand that was stretched, e.g. (4,1)
 )->Tensor: # of this shape
     "Sum `g` over the axes along which an operand of this shape was stretched"
+    _check_tensors(g=g)
     if bshape(g.shape, shape)!=g.shape:
         raise ValueError(f'g is {tuple(g.shape)}: {tuple(shape)} is not stretched to this')
     gaps = g.ndim-len(shape)

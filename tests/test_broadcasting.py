@@ -143,6 +143,12 @@ def test_unbroadcast_is_autograd(p, q):
 def test_unbroadcast_refuses(g, shape):
     with pytest.raises(ValueError, match='not stretched to this|do not broadcast'): unbroadcast(torch.zeros(g), shape)
 
+def test_only_tensors():
+    t = torch.ones(2, 3)
+    with pytest.raises(TypeError, match='^t is not a tensor: it is a list$'): expand_as([1.], t)
+    with pytest.raises(TypeError, match='^like is not a tensor: it is a Size$'): expand_as(t, t.shape)
+    with pytest.raises(TypeError, match='^g is not a tensor: it is a ndarray$'): unbroadcast(t.numpy(), (3,))
+
 def test_unbroadcast_asks_what_bshape_asks():
     g = torch.ones(2, 3)
     assert unbroadcast(g, g.shape) is g and unbroadcast(g, [2,3]).tolist() == g.tolist()
