@@ -279,8 +279,9 @@ class ModuleList(Module):
         super().__init__()
         self.extend(modules)
     def append(self, m):
-        if not isinstance(m, Module): raise TypeError(f'{type(m).__name__} is no module of ours')
-        setattr(self, str(1+max(map(int, self._modules), default=-1)), m)
+        name = str(1+max(map(int, self._modules), default=-1))
+        if not isinstance(m, Module): raise TypeError(f'part {name} is a {type(m).__name__}, no module of ours')
+        setattr(self, name, m)
         return self
     def extend(self, modules):
         for m in modules: self.append(m)
@@ -319,7 +320,8 @@ def check_params(
     params # tensors, such as `model.parameters()`
 )->list: # each once
     "A list of parameters, or an error"
-    if isinstance(params, Tensor): raise TypeError('params is one tensor: pass a list of them')
+    if isinstance(params, Tensor) or not hasattr(params, '__iter__'):
+        raise TypeError(f'params is a {type(params).__name__}: pass tensors, such as model.parameters()')
     params = [p for _,p in once(enumerate(params))]
     if not params: raise ValueError('params is empty: is nn.Parameter missing, or a list not a ModuleList?')
     for p in params:

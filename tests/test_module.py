@@ -280,7 +280,7 @@ def test_rates(how): refuses(lambda: SGD([Parameter(torch.zeros(1))], **how), Va
 
 def test_what_sgd_takes():
     refuses(lambda: SGD([], lr=1.), ValueError, 'empty')
-    refuses(lambda: SGD(Parameter(torch.zeros(2))), TypeError, 'one tensor')
+    for one in (Parameter(torch.zeros(2)), Linear(2, 3), None): refuses(lambda: SGD(one), TypeError, f'params is a {type(one).__name__}')
     refuses(lambda: SGD([1.]), TypeError, 'a float')
     refuses(lambda: SGD([Parameter(torch.zeros(2))*2]), ValueError, '(2,)')
     refuses(lambda: SGD([Parameter(torch.zeros(2))], lr='1'), TypeError, 'lr', 'str')
