@@ -30,12 +30,14 @@ def kind(
 def _array(x):
     if kind(x)!='tensor': return np.asarray(x)
     x = x.detach().cpu()
-    x = (x if _layout(x)=='strided' else x.to_dense()).resolve_conj().resolve_neg()
+    x = (x if _layout(x)=='tensor' else x.to_dense()).resolve_conj().resolve_neg()
     return (x.double() if x.is_floating_point() else x).numpy()
 
 def _dtype(x): return str(x.dtype).removeprefix('torch.')
 
-def _layout(x): return str(getattr(x, 'layout', type(x).__name__)).removeprefix('torch.')
+def _layout(x):
+    name = str(getattr(x, 'layout', type(x).__name__)).removeprefix('torch.')
+    return dict(strided='tensor', ndarray='array').get(name, name)
 
 # %% ../nbs/support/testing.ipynb #f9454a9d
 def _values(a, b, dtype, rtol, atol):
