@@ -98,11 +98,13 @@ def band(
     s:Tensor # (draws,layers)
 )->tuple: # depth, median, low, high, each (n,): they end where the band meets 0, inf or nan
     "Median and the range from 5 % to 95 % of the draws, as far as a logarithmic axis can show them"
+    if s.ndim!=2 or not len(s): raise ValueError(f's must be (draws,layers): its shape is {tuple(s.shape)}')
     low,mid,high = s.quantile(torch.tensor([.05,.5,.95], dtype=s.dtype), 0)
     bad = ~(torch.isfinite(high) & (low>0))
     n = int(bad.nonzero()[0]) if bad.any() else len(mid)
     return torch.arange(1, n+1), mid[:n], low[:n], high[:n]
 
+# %% ../nbs/04_init.ipynb #b4e10025
 def show_depth(
     curves:dict, # name -> a statistic (draws,layers), such as `signal(...).std`
     ylabel:str='std', xlabel:str='layer',
@@ -133,7 +135,7 @@ def check_fans(
     if w.ndim<2: raise ValueError(f'w has rank {w.ndim}, not 2 or more: its shape is {tuple(w.shape)}')
     if not w.is_floating_point(): raise TypeError(f'w holds {w.dtype}: weights are floating-point numbers')
     for name,n in dict(fan_in=fan_in, fan_out=fan_out).items():
-        if isinstance(n, bool) or not isinstance(n, (int,float)) or not n>0:
+        if isinstance(n, bool) or not isinstance(n, (int,float)) or not 0<n<float('inf'):
             raise ValueError(f'{name} must be a number above 0: it is {n!r}')
 
 @torch.no_grad()

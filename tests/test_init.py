@@ -133,7 +133,7 @@ def test_errors(name):
     f = getattr(gi, name)
     with pytest.raises(ValueError, match=r'w has rank 1.*\(5,\)'): f(torch.empty(5), 5, 5)
     with pytest.raises(ValueError, match='w has rank 0'): f(torch.tensor(1.), 5, 5)
-    for bad in (0, -3, math.nan, None, '5', True):
+    for bad in (0, -3, math.nan, math.inf, None, '5', True):
         with pytest.raises(ValueError, match='fan_in must be a number above 0'): f(torch.empty(5, 4), bad, 4)
         with pytest.raises(ValueError, match='fan_out must be a number above 0'): f(torch.empty(5, 4), 5, bad)
     with pytest.raises(TypeError, match='torch.int64'): f(torch.ones(5, 4).long(), 5, 4)
@@ -249,6 +249,8 @@ def test_band_stops_where_a_logarithmic_axis_must():
         same(depth, torch.tensor([1,2,3]))
         assert (low <= mid).all() and (mid <= high).all()
     assert len(gi.band(torch.zeros(3, 4))[0]) == 0
+    for shape in ((4,), (0,4), ()):
+        with pytest.raises(ValueError, match=r's must be \(draws,layers\)'): gi.band(torch.zeros(shape))
 
 def test_errors_of_signal():
     x = torch.randn(4, 3)

@@ -73,7 +73,8 @@ def _as_one_layer_two(l1, l2, l3): return l1[0]@l2[0], l1[1]@l2[0] + l2[1]
     hints=['One layer multiplies the std by $s\\sqrt n$.',
            'Fifty layers multiply it by the same factor fifty times: a power.',
            'Take the root of the power: `std**(1/layers)` is the factor of one layer.'],
-    difficulty=2, minutes=10, rtol=1e-5, waive=dict(negative='sizes and scales are positive', square='numbers only'))
+    difficulty=2, minutes=10, rtol=1e-5,
+    waive=dict(negative='sizes and scales are positive', square='numbers only'))
 def scale_for(n, layers, std): # numbers -> number
     "The scale of weights (n,n) that makes the std go from 1 to `std` in so many linear layers"
     return std**(1/layers)/n**.5
@@ -219,11 +220,13 @@ def _forward_backward_many(sizes, scale): return (prod(scale*n**.5 for n in size
 
 # %% ../../nbs/exercises/04_init.ipynb #9046792a
 @forward_backward.mistake('the root of n is missing: a sum of n terms has √n times the std of one')
-def _forward_backward_no_root(sizes, scale): return prod(scale*n for n in sizes[:-1]), prod(scale*n for n in sizes[1:])
+def _forward_backward_no_root(sizes, scale):
+    return prod(scale*n for n in sizes[:-1]), prod(scale*n for n in sizes[1:])
 
 # %% ../../nbs/exercises/04_init.ipynb #bc0149fb
 @forward_backward.mistake('the scale is taken once: each layer multiplies by it')
-def _forward_backward_once(sizes, scale): return scale*prod(n**.5 for n in sizes[:-1]), scale*prod(n**.5 for n in sizes[1:])
+def _forward_backward_once(sizes, scale):
+    return scale*prod(n**.5 for n in sizes[:-1]), scale*prod(n**.5 for n in sizes[1:])
 
 # %% ../../nbs/exercises/04_init.ipynb #c4e20009
 @forward_backward.mistake('both directions use the fan-out: forwards, the sum goes over the inputs')
@@ -336,6 +339,10 @@ def _fans_added(shape):
     return shape[1]*window, shape[0]*window
 
 # %% ../../nbs/exercises/04_init.ipynb #c4e20011
+@fans.mistake('the sides of the window are added, which gives 0 without a window: multiply them')
+def _fans_zero(shape): return shape[1]*sum(shape[2:]), shape[0]*sum(shape[2:])
+
+# %% ../../nbs/exercises/04_init.ipynb #c4e20012
 @fans.mistake('only one side of the window is counted: it has height times width pixels')
 def _fans_one_side(shape):
     window = shape[2] if len(shape)>2 else 1
@@ -378,35 +385,36 @@ def _gain_of_tensor(act, z): return (act(z)**2).mean()**-.5
 def _gain_of_ratio(act, z): return ((z**2).mean()/(act(z)**2).mean()).sqrt().item()
 
 # %% ../../nbs/exercises/04_init.ipynb #3aafd97f
-@gain_of.mistake('the std is used (dividing by n), and it takes the mean away first: use the mean of the squares')
+@gain_of.mistake('the std is used (dividing by n), and it takes the mean away: use the mean of the squares')
 def _gain_of_std_all(act, z): return 1/act(z).std(correction=0).item()
 
 # %% ../../nbs/exercises/04_init.ipynb #c985c290
 @gain_of.mistake('the mean of the absolute values is used: the next layer feels the mean of the squares')
 def _gain_of_abs(act, z): return 1/act(z).abs().mean().item()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20012
+# %% ../../nbs/exercises/04_init.ipynb #c4e20013
 @gain_of.mistake('`act` is not used: what counts is what comes out of it')
 def _gain_of_no_act(act, z): return (z**2).mean().item()**-.5
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20013
+# %% ../../nbs/exercises/04_init.ipynb #c4e20014
 @gain_of.mistake('the squares are added up: use their mean')
 def _gain_of_sum(act, z): return 1/act(z).norm().item()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20014
+# %% ../../nbs/exercises/04_init.ipynb #c4e20015
 @gain_of.mistake('that is the second moment itself: the gain is 1 over its root')
 def _gain_of_moment(act, z): return (act(z)**2).mean().item()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20015
+# %% ../../nbs/exercises/04_init.ipynb #c4e20016
 @gain_of.mistake('that compares stds: it is 1 over the root of the second moment of `act(z)`')
 def _gain_of_ratio_std(act, z): return (z.std()/act(z).std()).item()
 
 # %% ../../nbs/exercises/04_init.ipynb #b1868b3d
-@book.exercise(inputs=lambda: [(100,.1), (3,2.), (784,784**-.5), (1,.5), (torch.randint(1, 99, ()).item(),.7)],
+@book.exercise(inputs=lambda: [(100,.1), (3,2.), (784,784**-.5), (1,.5), (int(torch.randint(1, 99, ())),.7)],
     hints=['The weights have the std `bound/√3`.',
            'A linear layer multiplies the second moment by $n_\\mathrm{in}s^2$.',
            'ReLU leaves half of the second moment.'],
-    difficulty=1, minutes=5, rtol=1e-5, waive=dict(negative='sizes and bounds are positive', square='numbers only'))
+    difficulty=1, minutes=5, rtol=1e-5,
+    waive=dict(negative='sizes and bounds are positive', square='numbers only'))
 def relu_factor(n_in, bound): # numbers -> number
     "The factor of the second moment in a layer with ReLU whose weights are uniform"
     return n_in*bound**2/6
@@ -435,11 +443,11 @@ def _relu_factor_one(n_in, bound): return bound**2/6
 @relu_factor.mistake('ReLU is taken to halve the numbers: it halves the second moment')
 def _relu_factor_quarter(n_in, bound): return n_in*bound**2/12
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20016
+# %% ../../nbs/exercises/04_init.ipynb #c4e20017
 @relu_factor.mistake('the std of the weights enters once: the second moment gets its square')
 def _relu_factor_std(n_in, bound): return n_in*bound/3**.5/2
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20017
+# %% ../../nbs/exercises/04_init.ipynb #c4e20018
 @relu_factor.mistake('one sixth is the answer for the bound of `nn.Linear`: use `n_in` and `bound`')
 def _relu_factor_sixth(n_in, bound): return 1/6
 
@@ -476,29 +484,29 @@ def _between_inputs_each(h): return h.var(0, correction=0)/(h**2).mean()
 def _between_inputs_std(h): return h.std(0, correction=0).mean()/(h**2).mean()
 
 # %% ../../nbs/exercises/04_init.ipynb #3527ac3c
-@between_inputs.mistake('it divides by the variance of all numbers, which takes the mean away: divide by the mean of the squares')
+@between_inputs.mistake('it divides by a variance, which takes the mean away: use the mean of the squares')
 def _between_inputs_variance(h): return h.var(0, correction=0).mean()/h.var(correction=0)
 
 # %% ../../nbs/exercises/04_init.ipynb #d4e2b39c
-@between_inputs.mistake('it divides by `h.var()`, which takes the mean away: divide by the mean of the squares')
+@between_inputs.mistake('it divides by `h.var()`, which takes the mean away: take the mean of the squares')
 def _between_inputs_sample(h): return h.var(0, correction=0).mean()/h.var()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20018
+# %% ../../nbs/exercises/04_init.ipynb #c4e20019
 @between_inputs.mistake('that is the variance: divide it by the second moment')
 def _between_inputs_alone(h): return h.var(0, correction=0).mean()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e20019
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001a
 @between_inputs.mistake('the root is too much: the share is of squares')
 def _between_inputs_root(h): return (h.var(0, correction=0).mean()/(h**2).mean()).sqrt()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e2001a
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001b
 @between_inputs.mistake('each neuron gets a share of its own: take both means first, then divide')
 def _between_inputs_shares(h): return (h.var(0, correction=0)/(h**2).mean(0)).mean()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e2001b
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001c
 @between_inputs.mistake('the neurons are averaged first: take the variance first, then the mean')
 def _between_inputs_row_means(h): return h.mean(1).var(correction=0)/(h**2).mean()
 
-# %% ../../nbs/exercises/04_init.ipynb #c4e2001c
+# %% ../../nbs/exercises/04_init.ipynb #c4e2001d
 @between_inputs.mistake('the variances are added up: take their mean over the neurons')
 def _between_inputs_sum(h): return h.var(0, correction=0).sum()/(h**2).mean()
