@@ -308,7 +308,7 @@ def _half_twice(im): return im[::2][::2]
     hints=['`c[:,j]` is column j of the result, and you can add a whole column to it.',
            'The two loops are for j and for k. There is none for i.',
            'In the inner loop: `c[:,j] += a[:,k]*b[k,j]`.'],
-    difficulty=3, minutes=15, without=('@','sum'))
+    difficulty=3, minutes=15, without=('@','sum','for for for'))
 def matmul_columns(a, b): # (i,k), (k,j) -> (i,j)
     "Matrix product that adds up whole columns"
     c = torch.zeros(a.shape[0], b.shape[1], dtype=a.dtype)
