@@ -182,8 +182,9 @@ def _misfits(own, state):
 def _torn(own, state):
     "Sentences about tied tensors that have different numbers under two paths"
     first = {id(t):n for n,t in once(own.items())}
-    for n,n0 in ((n,first[id(t)]) for n,t in own.items()):
-        alike = n==n0 or torch.allclose(state[n], state[n0], rtol=0, atol=0, equal_nan=True)
+    for n,t in own.items():
+        n0 = first[id(t)]
+        alike = torch.allclose(state[n], state[n0], rtol=0, atol=0, equal_nan=True)
         if not alike: yield f'{n0} and {n} differ, but are one tensor'
 
 # %% ../nbs/07_module.ipynb #b8ef99c9
