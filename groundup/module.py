@@ -281,7 +281,8 @@ class ModuleList(Module):
         self.extend(modules)
     def append(self, m):
         name = str(1+max(map(int, self._modules), default=-1))
-        if not isinstance(m, Module): raise TypeError(f'part {name} is a {type(m).__name__}, no module of ours')
+        if not isinstance(m, Module):
+            raise TypeError(f'part {name} is a {type(m).__name__}, no module of ours')
         setattr(self, name, m)
         return self
     def extend(self, modules):

@@ -204,7 +204,7 @@ def test_twenty_steps(how):
     c, d = copy.deepcopy(a), copy.deepcopy(b)
     want = train(b, torch.optim.SGD(b.parameters(), **how))
     same(train(a, SGD(a.parameters(), **how)), want, rtol=1e-12, atol=1e-12)
-    same(train(c, torch.optim.SGD(c.parameters(), **how)), want, rtol=1e-12, atol=1e-12) # our module, their optimiser
+    same(train(c, torch.optim.SGD(c.parameters(), **how)), want, rtol=1e-12, atol=1e-12) # our module, their optimizer
     same(train(d, SGD(d.parameters(), **how)), want, rtol=1e-12, atol=1e-12)
 
 def test_momentum_by_hand():
