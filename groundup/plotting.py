@@ -333,7 +333,7 @@ def show_bands(
     bands:dict, # name -> (x, middle, low, high), each (n,), above 0
     xlabel:str, # with the unit in brackets
     ylabel:str, # with the unit in brackets
-    size:tuple=(6,3.4) # inches
+    size:tuple=(4.4,3) # inches
 ): # the figure
     "Draw curves with a band around each, on a logarithmic axis"
     if not bands: raise ValueError('bands is empty: there is no curve to draw')
@@ -362,7 +362,7 @@ def show_histograms(
         for n in layers:
             if not 1<=n<=len(ts): raise ValueError(f'{name!r} has layers 1 to {len(ts)}: there is no layer {n}')
     if not rows or not len(layers): raise ValueError(f'nothing to draw: {len(rows)} rows of {len(layers)} layers')
-    size = (1.3*len(layers)+1.2, 1.05*len(rows)+.5)
+    size = (.85*len(layers)+1.2, .9*len(rows)+.5)
     fig,axs = _plt().subplots(len(rows), len(layers), figsize=size, squeeze=False, layout='constrained')
     for k,((name,ts),line) in enumerate(zip(rows.items(), axs)):
         for n,ax in zip(layers, line): _hist(ax, ts[n-1], top, palette[k%len(palette)])
