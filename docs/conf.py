@@ -51,6 +51,7 @@ html_theme_options = dict(
     use_download_button=False, use_fullscreen_button=False, navbar_persistent=[],
     toc_title='On this page', footer_content_items=['page-end.html'],
     pygments_light_style='a11y-high-contrast-light', pygments_dark_style='github-dark')
+html_search_scorer = str(root/'docs/scorer.js')
 html_show_sphinx = html_use_index = html_domain_indices = False
 copybutton_exclude = '.linenos, .gp, .go'
 

@@ -129,7 +129,7 @@ def table(o):
     said = {k: v for k,v in ds.items() if v.docment or v.anno is not empty}
     ds = {k: v for k,v in ds.items() if k not in ('self', 'cls') and (k!='return' or k in said)}
     if not said.keys() & ds.keys(): return ''
-    code = lambda a: '' if a in (empty, None) else f"`{a if isinstance(a, str) else getattr(a, '__name__', None) or a}`"
+    code = lambda a: '' if a in (empty, None, type(None)) else f"`{a if isinstance(a, str) else getattr(a, '__name__', None) or a}`"
     columns = {'Name': lambda k,v: '*returns*' if k=='return' else f'`{k}`', 'Type': lambda k,v: code(v.anno),
                'Default': lambda k,v: '' if k=='return' or v.default is empty else f'`{Bare(v.default)!r}`',
                'What it is': lambda k,v: v.docment or ''}

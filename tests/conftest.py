@@ -1,5 +1,5 @@
 "What the tests share: a data folder of their own, the notebooks, and a browser where there is one"
-import os, shutil, sys
+import os, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,10 @@ def own_data(tmp_path_factory):
 @pytest.fixture(scope='session')
 def chromium():
     "Path of the system's Chromium; without one the test is skipped, or fails where GROUNDUP_BROWSER=required"
-    found = next(filter(None, map(shutil.which, browsers)), None)
-    if found: return found
+    for o in filter(None, map(shutil.which, browsers)):
+        try: # on Ubuntu, chromium-browser may be a script that only asks for a snap
+            if not subprocess.run([o, '--version'], capture_output=True, timeout=60).returncode: return o
+        except (OSError, subprocess.TimeoutExpired): continue
     if os.environ.get('GROUNDUP_BROWSER') == 'required': pytest.fail(advice)
     pytest.skip(advice)
 
@@ -33,6 +35,6 @@ def browser(chromium):
     args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
             '--disable-sync', '--no-first-run', '--disable-dev-shm-usage']
     with sync_playwright() as p:
-        res = p.chromium.launch(executable_path=chromium, args=args)
+        res = p.chromium.launch(executable_path=chromium, args=args, timeout=90_000)
         yield res
         res.close()

@@ -141,3 +141,15 @@ def test_what_is_told(course, capsys):
     assert '01_matmul-updated.ipynb is a newer version of a lesson that you changed: yours is kept' in out
     lab.tell(course.update(), course.work)
     assert capsys.readouterr().out == 'my work/ is up to date\n'
+
+@pytest.mark.parametrize('writable', [True, False])
+def test_home_that_cannot_be_written(tmp_path, monkeypatch, capsys, writable):
+    "Settings and progress then lie beside the lessons"
+    there = tmp_path/'home' if writable else tmp_path/'file/home'
+    (tmp_path/'file').touch()
+    for o in [o for o in os.environ if o.startswith(('JUPYTER', 'XDG_'))]: monkeypatch.delenv(o)
+    for o in ('HOME', 'USERPROFILE'): monkeypatch.setenv(o, str(there))
+    lab.home(tmp_path/'my work/.home')
+    assert os.environ['HOME'] == str(there if writable else tmp_path/'my work/.home')
+    assert ('settings and progress are kept in' in capsys.readouterr().out) != writable
+    assert (tmp_path/'my work/.home').exists() != writable

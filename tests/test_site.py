@@ -381,6 +381,10 @@ def test_search(tab):
     texts = quotes.all_inner_texts()
     assert 'neuron' in texts[0].lower() and not [q for q in texts if 'System Settings' in q or 'On this page' in q]
     assert not tab.errors and not tab.foreign()
+    tab.open('search.html?q=product')
+    first = tab.page.locator('#search-results li a').first
+    first.wait_for()
+    assert re.match(r'\d\d_', first.get_attribute('href')), 'lessons come before all else'
 
 @pytest.mark.parametrize('path', [f'{LESSONS[0]}.html', f'exercises/{ANSWERS[0]}.html'])
 def test_keyboard_opens_answers(path, tab):

@@ -153,6 +153,8 @@ causes = [
     (r'No module named pip', 'The environment has no pip. Remove the folder .venv and run the same command again.'),
     (r'Killed|MemoryError', 'pip was ended from outside, perhaps because the memory was full. Run the same command again: it goes on.')]
 
+hiccup = r'Read ?[Tt]imed? ?out|IncompleteRead|ProtocolError|Connection (?:reset|broken)|incomplete-download|50[234] (?:Server|Service|Bad)'
+
 def advice(out, other='Run the same command again; what is done is kept.'):
     "One sentence on what to do about the output `out`"
     return next((o for pat, o in causes if re.search(pat, out)), other)
@@ -241,7 +243,11 @@ def make(lock):
     kw = dict(path=str(venv), torch=torch, recipe=recipe())
     write(ready=False, **kw)
     mend()
-    status, lines = pip(torch, lock)
+    for wait in 5, 20, 0:
+        status, lines = pip(torch, lock)
+        if not status or not wait or not re.search(hiccup, ''.join(lines[-50:])): break
+        print('  The connection broke. Trying again in %d s.' % wait, flush=True)
+        time.sleep(wait)
     if status < 0: lines.append('Killed by signal %d' % -status)
     if status: stop(*["pip's last lines:"] + said(lines) + ['', advice(''.join(lines))])
     wrong = broken()

@@ -73,8 +73,23 @@ def tell(done, work):
     for n in names('beside'): print(f'{n} is a newer version of a lesson that you changed: yours is kept, the new one lies beside it')
     if not done: print(f'{work.name}/ is up to date')
 
+def home(own):
+    "Jupyter and the lessons keep settings and progress in the home folder; where that cannot be written, in `own`"
+    from jupyter_core.paths import jupyter_config_dir, jupyter_runtime_dir
+    try:
+        for o in (jupyter_config_dir(), jupyter_runtime_dir()):
+            os.makedirs(o, exist_ok=True)
+            if not os.access(o, os.W_OK): raise PermissionError(o)
+    except OSError:
+        own.mkdir(parents=True, exist_ok=True)
+        os.environ |= dict(HOME=str(own), USERPROFILE=str(own))
+        for o in [o for o in os.environ if o.startswith('XDG_')]: del os.environ[o]
+        print(f'The home folder cannot be written: settings and progress are kept in {own}')
+
 def trust(paths):
     "Sign notebooks as trusted, or JupyterLab does not show the pictures stored in them"
+    paths = list(paths)
+    if not paths: return
     try:
         from nbformat import read, sign
         notary = sign.NotebookNotary()
@@ -89,6 +104,7 @@ def options(folder):
 
 def main(args):
     folder = root/'nbs'
+    home(root/'work/.home')
     if '--edit' in args:
         args.remove('--edit')
         trust(folder.rglob('*.ipynb'))
