@@ -282,7 +282,9 @@ def _differ(a, b, rtol=None):
     except Exception as e: return 'type', f'{brief(a)} cannot be compared with {brief(b)}: {type(e).__name__}'
 
 # %% ../nbs/support/exercise.ipynb #94add1e7
-def _words(o): return re.sub(r'-?\d+', '', o.message) if _said(o) or o.error in (RuntimeError,IndexError) else ''
+def _words(o):
+    if _said(o): return o.message
+    return re.sub(r'-?\d+', '', o.message) if o.error in (RuntimeError,IndexError) else ''
 
 def _alike(a, b, rtol=None):
     "Whether outcome `a` looks like outcome `b`; it may change more of its inputs"
@@ -322,7 +324,7 @@ _errors = {RecursionError:' It calls itself without end, or deeper than Python g
 # %% ../nbs/support/exercise.ipynb #17a0ced9
 def _explain(got, want, rtol=None):
     "A sentence about the first thing that is wrong"
-    if _said(got): return got.message
+    if _said(got): return got.message + '.'*(got.message[-1:] not in '.?!')
     made = f'raises `{got.error.__name__}`' if got.error else 'returns a value'
     if want.error: return f'It must raise `{want.error.__name__}` here, but {made}.'
     if got.error: return f'It {made}.{_errors.get(got.error, "")}'
@@ -487,7 +489,8 @@ def _signature(f):
     ps = [p.replace(annotation=p.empty) for p in s.parameters.values()]
     return getattr(f, '__name__', type(f).__name__) + str(inspect.Signature(ps))
 
-def _without(rules, more=_rules): return 'without ' + ' and '.join(f'`{r}`{more.get(r, "")}' for r in rules)
+def _without(rules, more=_rules):
+    return 'without ' + ' and '.join(f'`{r}`'.replace(' ', '` in `') + more.get(r, '') for r in rules)
 
 # %% ../nbs/support/exercise.ipynb #9ed14a7a
 @patch(as_prop=True)

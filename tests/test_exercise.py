@@ -1,5 +1,5 @@
 "The exercise engine: what its page need not show"
-import json, multiprocessing, os, random, subprocess, sys, textwrap, types
+import asyncio, json, multiprocessing, os, random, subprocess, sys, textwrap, types
 from datetime import date
 from functools import partial, wraps
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from groundup import exercise as engine
-from groundup.exercise import Book, Verdict, brief, syntax
+from groundup.exercise import Book, Verdict, Wrong, brief, syntax
 from groundup.testing import difference
 
 book = Book('test')
@@ -87,6 +87,25 @@ def asks_helper(x): return helper(x)
 class Silent(Exception):
     def __str__(self): raise ValueError
 def silent(x): raise Silent
+async def stream(x): yield x
+def sparse(x): return (x - x.mean(0)).to_sparse()
+def meta(x): return x.to('meta')
+def a_class(x): return nn.Linear
+def a_map(x): return map(center.fn, [x])
+def endless_list(x): a = [1]; a.append(a); return a
+def endless_dict(x): a = {}; a[0] = a; return a
+def deep_list(x):
+    a = []
+    for _ in range(5000): a = [a]
+    return a
+def objects(x): return np.array([Rude(), Rude()], dtype=object)
+def one_tuple(x): return x - x.mean(0),
+def cancelled(x): raise asyncio.CancelledError
+def group(x): raise ExceptionGroup('several', [ValueError(1)])
+def infinite(x): return (x - x.mean(0))/0
+class NoCopy:
+    def __deepcopy__(self, memo): raise RuntimeError
+def no_copy(x): return NoCopy()
 class Rude:
     def __eq__(self, o): raise SystemExit
     def __repr__(self): raise ZeroDivisionError
@@ -104,7 +123,13 @@ def rude(x): return Rude()
     (in_place, 'The values are right.\n  It changes its input `x`'),
     (shrinks, 'changes its input `x` in place'), (base, 'BaseException: base'), (lines, 'ValueError: one two <script>'),
     (asks_helper, "NameError: name 'undefined' is not defined\n    line "), (silent, 'error     Silent\n'),
-    (rude, 'type Rude, expected tensor')])
+    (rude, 'type Rude, expected tensor'), (stream, 'type async_generator, expected'),
+    (sparse, 'type sparse_coo, expected tensor'), (meta, "device='meta'"), (a_class, 'returns a class, not an object'),
+    (a_map, 'type map, expected tensor'), (endless_list, 'got       [1, [1, [1, [1, [...]]]]]'),
+    (endless_dict, 'got       {0: {0: {0: {'), (deep_list, 'type list, expected tensor'),
+    (objects, 'whose repr raises ZeroDivisionError'), (one_tuple, 'are right, but not the type: type tuple'),
+    (cancelled, 'raises `CancelledError`'), (group, 'ExceptionGroup: several'), (infinite, '-inf, expected -1.0'),
+    (no_copy, 'type NoCopy, expected tensor')])
 def test_wrong(f, says, recwarn):
     v = sees(f, 'wrong', says)
     assert 'x = tensor([[1., 2., -3.], [3., 6., -5.]])' in v.text and 'expected  tensor([[-1., -2., 1.]' in v.text
@@ -149,7 +174,31 @@ def test_sneaky_right():
     def star(*xs): return xs[0] - xs[0].mean(0)
     class Call:
         def __call__(self, x): return x - x.mean(0)
-    for f in (reuses, grads, many, star, Call(), center.fn): assert center.judge(f).ok, center.judge(f)
+    def there_and_back(x): x += 1; x -= 1; return x - x.mean(0)
+    def minus_zero(x): y = x - x.mean(0); return torch.where(y == 0, -torch.zeros_like(y), y)
+    def turned(x): return (x.t() - x.t().mean(1, keepdim=True)).t()
+    def history(x): return x - x.mean(0) + torch.zeros(3, requires_grad=True)
+    def parameter(x): return nn.Parameter(x - x.mean(0))
+    def inference(x):
+        with torch.inference_mode(): return x - x.mean(0)
+    def annotated(x: 'for i in x') -> 'a @ b': return x - x.mean(0)
+    def keywords(x, *, dim=0, **more): return x - x.mean(dim)
+    class Has:
+        def method(self, x): return x - x.mean(0)
+    space = {}
+    exec('def made(x): return x - x.mean(0)', space)
+    for f in (reuses, grads, many, star, Call(), center.fn, there_and_back, minus_zero, turned, history, parameter, inference,
+              annotated, keywords, Has().method, space['made'], partial(many, dim=0), decorated(many)):
+        assert center.judge(f).ok, center.judge(f)
+
+def test_settings_stay():
+    "What an answer switches off is on again for the next call, and after it"
+    def greedy(x):
+        assert torch.is_grad_enabled() and torch.get_default_dtype() is torch.float32
+        torch.set_grad_enabled(False); torch.set_default_dtype(torch.float64)
+        return x - x.mean(0)
+    assert center.judge(greedy).ok
+    assert torch.is_grad_enabled() and torch.get_default_dtype() is torch.float32
 
 def test_keyboard_interrupt():
     def stop(x): raise KeyboardInterrupt
@@ -297,6 +346,75 @@ def test_rule_kept():
     sees(many, 'right', 'It does without')
     for f in (partial(free), partial(r_for)): sees(f, 'right', 'was not checked')
 
+@pytest.mark.parametrize('deep,lines', [
+    (0, ['x = 1']), (1, ['for i in a: i']), (1, ['while a: b']), (1, ['[i for i in a]']), (2, ['{i:j for i in a for j in i}']),
+    (2, ['for i in a:', '  if i: x = {j for j in i}']), (1, ['for i in [j for j in a]: i']), (1, ['[i for i in [j for j in a]]']),
+    (2, ['[i for i in a for j in [k for k in b]]']), (2, ['[i for i in a if any(j for j in i)]']), (3, ['[[[k for k in j] for j in i] for i in a]']),
+    (1, ['for i in a: i', 'else:', '  for j in a: j']), (2, ['while any(i for i in a): b']), (1, ['def f():', '  for i in a: i', 'def g():', '  for i in a: i']),
+    (3, ['for i in a:', '  while i:', '    def f(): return (j for j in i)'])])
+def test_loops_in_loops(deep, lines):
+    node = engine.ast.parse('\n'.join(lines))
+    assert [bool(engine._broken(node, ' '.join(['for']*n))) for n in (1, 2, 3, 4)] == [deep >= n for n in (1, 2, 3, 4)]
+
+def test_three_loops():
+    b = Book('b')
+    @b.exercise(center_inputs, 'abc', 1, 1, without='for for for')
+    def total(x): return [sum(r) for r in x.tolist()]
+    def three(x):
+        out = []
+        for r in x.tolist():
+            out.append(0)
+            for c in r: out[-1] += [c for _ in 'a'][0]
+        return out
+    assert total.judge(total.fn).says[-1] == 'It does without `for` in `for` in `for`.'
+    v = sees(three, 'rule', 'Now do it without `for` in `for` in `for` (no loops or comprehensions three deep).', total)
+    assert v.facts[0][1] == "for c in r: out[-1] += [c for _ in 'a'][0]"
+    sees(lambda x: [sum(c for c in r) for r in x.tolist()], 'right', 'It does without', total)
+
+def h_means(x): return torch.stack([c.mean() for c in x.t()])
+def h_over(x): return h_under(x)
+def h_under(x): return h_over(x) if len(x) < 0 else h_means(x)
+def h_plain(x): return x.mean(0)
+def h_product(x): return torch.ones(1, len(x))@x/len(x)
+named = decorated(h_means)
+
+def test_helpers():
+    "What an answer calls is read too, if it is the learner's own"
+    def calls(x): return x - h_means(x)
+    def calls_far(x): return x - h_over(x)
+    def calls_inside(x):
+        def inner(y): return h_means(y)
+        return x - inner(x)
+    for f in (calls, calls_far, calls_inside, lambda x: x - h_means(x)):
+        v = sees(f, 'rule', 'Now do it without `for` (no loop and no comprehension), in `h_means` too.')
+        assert v.facts[0][1] == 'def h_means(x): return torch.stack([c.mean() for c in x.t()])'
+    sees(lambda x: x - named(x), 'rule', 'in `h_means` too')
+    both = sees(lambda x: x - h_product(x) + 0*h_means(x), 'rule', 'and `@` (no other matrix product either), in `h_')
+    assert '`h_means` and `h_product` too' in both.text and len(both.facts) == 2
+    def own_loop(x): return [x - h_means(x) for _ in 'a'][0]
+    assert 'too' not in sees(own_loop, 'rule', 'Now do it without `for`').text
+
+def test_helpers_that_are_free(monkeypatch):
+    def plain(x): return x - h_plain(x)
+    def by_parameter(x, h_means=h_plain): return x - h_means(x)
+    def by_local(x): h_means = h_plain; return x - h_means(x)
+    def not_called(x): return x - (x.mean(0), h_means)[0]
+    def imported(x): return x - x.mean(0) if difference(x, x) is None else x # it has a loop, in another module
+    def by_built_in(x): return x - sum([x[:1]*0, x.mean(0)])
+    @decorated
+    def under_decorator(x): return x - x.mean(0)
+    @(lambda f: [f for _ in 'a'][0])
+    def beside_loop(x): return x - x.mean(0)
+    for f in (plain, by_parameter, by_local, not_called, imported, by_built_in, under_decorator, beside_loop):
+        sees(f, 'right', 'It does without')
+    lesson = types.ModuleType('groundup.lesson')
+    lesson.h_means = h_means
+    monkeypatch.setitem(sys.modules, 'groundup.lesson', lesson)
+    monkeypatch.setattr(center, '__module__', 'groundup.exercises.lesson')
+    sees(lambda x: x - h_means(x), 'right', 'It does without')
+    monkeypatch.setattr(center, '__module__', 'groundup.exercises.no_lesson')
+    sees(lambda x: x - h_means(x), 'rule', 'in `h_means` too')
+
 def test_named_rule():
     b = Book('b')
     @b.exercise(center_inputs, 'abc', 1, 1, without='mean')
@@ -403,7 +521,65 @@ def test_classes():
     sees(lambda n: Affine.fn(n), 'misuse', 'a class is asked for', Affine)
     assert Square.judge(_SquareHalf).mistake == 'no 2' and 'x = tensor([[1., -2., 3.]])' in Square.judge(_SquareHalf).text
 
-@pytest.mark.parametrize('name', ['center', 'scale', 'Square', 'Affine'])
+# observers
+def observe_row(f, x):
+    y = f(x)
+    if y.shape != x[0].shape: raise Wrong(f'It has\n the shape {tuple(y.shape)}')
+    if not difference(y, x[0]) and y.data_ptr() != x.data_ptr(): raise Wrong('It was copied.')
+    return y
+
+@book.exercise(center_inputs, ['a', 'b', 'c'], 1, 3, observe=observe_row)
+def first_row(x):
+    "The first row, as a view"
+    return x[0]
+
+@first_row.mistake('a list makes a copy')
+def _row_copied(x): return x[[0]][0]
+
+@first_row.mistake('the axis is kept')
+def _row_kept(x): return x[:1]
+
+def test_observer_speaks():
+    v = sees(lambda x: x[0]+0, 'wrong', 'It was copied.\n  It looks as if a list makes a copy.', first_row)
+    assert v.says[0] == 'It was copied.' and [k for k,_ in v.facts] == ['input'] and 'Wrong' not in v.text
+    assert sees(lambda x: x[None,0], 'wrong', 'It has the shape (1, 3).', first_row).mistake == 'the axis is kept'
+    assert sees(lambda x: x, 'wrong', 'It has the shape (2, 3).', first_row).mistake is None
+    assert sees(lambda x: x[1%len(x)], 'wrong', 'Wrong value: at index 0', first_row).mistake is None
+
+def test_observer_fails():
+    "An error that no line of the answer raised"
+    space,b = {},Book('b')
+    exec('def observe(f, x): return f(x).sum(0)', space) # in a file of its own, as the observers of the lessons are
+    @b.exercise(center_inputs, 'abc', 1, 3, observe=space['observe'])
+    def same(x): return x
+    v = sees(lambda x: 3, 'wrong', 'Using it raises `AttributeError`.', same)
+    assert 'line' not in v.text
+    sees(lambda x: x.nothing, 'wrong', 'It raises `AttributeError`.', same)
+    def copied(x):
+        "The first row"
+        return x[0]+0
+    with pytest.raises(AssertionError, match=r'the observer finds the solution wrong for \(tensor.*: It was copied\.'):
+        declare(fn=copied, observe=observe_row).prove()
+
+def test_only_what_differs_is_shown():
+    b = Book('b')
+    def look(f, x): return {'size': len(x), 'of': {'long': torch.arange(29.), 'x': f(x)}}
+    @b.exercise(center_inputs, 'abc', 1, 1, observe=look)
+    def double(x): return 2*x
+    v = sees(lambda x: x+1, 'wrong', "Wrong value: at ['of']['x']: at index (0, 1): 3.0, expected 4.0", double)
+    assert dict(v.facts[1:]) == dict(got="at ['of']['x']: tensor([[2., 3., -2.], [4., 7., -4.]])",
+                                     expected="at ['of']['x']: tensor([[2., 4., -6.], [6., 12., -10.]])")
+
+def test_errors_alike():
+    "PyTorch's errors are told apart by their words, not by their numbers"
+    def product(x): return x@x
+    def sizes(x): return x - torch.zeros(x.shape[0]+3)
+    e = declare(mistakes=(product, sizes))
+    e.prove()
+    assert e.judge(lambda x: x[:,:2]@x.t()).mistake == 'product' and e.judge(lambda x: x + torch.zeros(7)).mistake == 'sizes'
+    assert e.judge(lambda x: x.view(5)).mistake is None
+
+@pytest.mark.parametrize('name', ['center', 'scale', 'Square', 'Affine', 'first_row'])
 def test_proves(name, data):
     book.exercises[name].prove()
     assert not (data/'progress.json').exists()
@@ -469,7 +645,7 @@ def test_right_stays_right(data):
     assert stored(data) == old | {'test': {'center': {'right': '2026-01-31', 'tries': 2}}}
 
 @pytest.mark.parametrize('content', [b'', b'{', b'[]', b'{"test": 3}', b'{"test": {"center": 3}}', b'\xff\xfe', b'['*100000,
-                                     b'{"test": {"center": {"tries": "x"}}}', b'{"test": {"center": {"right": 1}}}'])
+                                     b'{"test": {"center": {"tries": "x"}}}', b'{"test": {"center": {"hints": -9}}}', b'{"test": {"center": {"right": 1}}}'])
 def test_damaged(content, data, capsys):
     (data/'progress.json').write_bytes(content)
     center.check(center.fn)
@@ -491,6 +667,42 @@ def test_unwritable(spoil, data, capsys, monkeypatch):
     assert out.count('Progress cannot be kept') == 1 and out.count('center: right') == 2
     assert 'Hint 3 of 3: c' in out and 'No more hints' in out and 'tries: 2, hints: 3' in out
 
+def test_odd_text(data):
+    "Half of a pair of surrogates in somebody's file"
+    (data/'progress.json').write_text('{"\\ud800": {}}')
+    center.check(center.fn)
+    assert stored(data)['test']['center']['tries'] == 1
+
+def test_a_moment_without_disk(data, capsys, monkeypatch):
+    "What could not be written is kept, and written when it can be"
+    for _ in range(5): center.check(_rows)
+    def full(*args): raise OSError(28, 'No space left on device')
+    with monkeypatch.context() as m:
+        m.setattr(os, 'replace', full)
+        center.check(center.fn)
+        assert stored(data)['test']['center'] == dict(tries=5)
+        assert 'Progress cannot be kept' in capsys.readouterr().out and [o.name for o in data.iterdir()] == ['progress.json']
+        book.progress()
+        assert f'right ({date.today()}), tries: 6' in capsys.readouterr().out
+    center.hint()
+    assert stored(data)['test']['center'] == dict(tries=6, right=date.today().isoformat(), hints=1) and not engine._memory
+
+def test_read_only(data, capsys, monkeypatch):
+    "What is known stays known where nothing can be written"
+    for _ in range(5): center.check(_rows)
+    def denied(*args, **kwargs): raise PermissionError(13, 'Permission denied')
+    monkeypatch.setattr(os, 'open', denied)
+    center.check(_rows)
+    book.progress()
+    assert 'open, tries: 6' in capsys.readouterr().out and stored(data)['test']['center'] == dict(tries=5)
+
+def run_all(n):
+    context = multiprocessing.get_context('fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn')
+    ps = [context.Process(target=work, args=(i,)) for i in range(n)]
+    for p in ps: p.start()
+    for p in ps: p.join()
+    assert [p.exitcode for p in ps] == [0]*n
+
 def work(i):
     e = Book('test').exercise(center_inputs, ['a', 'b', 'c'], 1, 5)(center.fn)
     e.__name__ = f'e{i}'
@@ -498,17 +710,30 @@ def work(i):
         for _ in range(20): engine._entry('test', 'center', lambda o: o.update(tries=o.get('tries', 0) + 1)); e.check(_rows)
 
 def test_concurrent(data):
-    context = multiprocessing.get_context('fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn')
-    ps = [context.Process(target=work, args=(i,)) for i in range(3)]
-    for p in ps: p.start()
-    for p in ps: p.join()
-    assert [p.exitcode for p in ps] == [0]*3
+    run_all(3)
     assert stored(data)['test'] == {'center': dict(tries=60)} | {f'e{i}': dict(tries=20) for i in range(3)}
+    assert [o.name for o in data.iterdir()] == ['progress.json']
+
+def test_concurrent_and_damaged(data):
+    "The damaged file is put aside once; what is counted afterwards is not"
+    (data/'progress.json').write_text('{')
+    run_all(3)
+    assert stored(data)['test'] == {'center': dict(tries=60)} | {f'e{i}': dict(tries=20) for i in range(3)}
+    aside, = data.glob('progress-damaged-*.json')
+    assert aside.read_text() == '{' and len([*data.iterdir()]) == 2
 
 def test_stale_lock(data):
+    "A lock that a dead process left behind; the clock says how old it is"
     (data/'progress.lock').touch()
+    os.utime(data/'progress.lock', (1e9, 1e9))
     center.check(center.fn)
     assert stored(data)['test']['center']['tries'] == 1 and not (data/'progress.lock').exists()
+
+def test_lock_that_stays(data, capsys):
+    (data/'progress.lock').mkdir()
+    os.utime(data/'progress.lock', (1e9, 1e9))
+    center.check(center.fn)
+    assert 'Progress cannot be kept' in capsys.readouterr().out
 
 def test_hints_and_table(data, capsys):
     for _ in range(5): center.hint()
@@ -516,8 +741,8 @@ def test_hints_and_table(data, capsys):
     book.progress()
     out = capsys.readouterr().out
     assert [out.count(f'Hint {i} of 3') for i in (1, 2, 3)] == [1, 1, 1] and out.count('Next is `ex.center.solution()`') == 2
-    assert 'Exercises of test: 1 of 4 right, about 25 minutes to go\n' in out
-    assert 'center    1 of 3      5 min   open, hints: 3\n' in out and f'right ({date.today()}), tries: 1' in out
+    assert 'Exercises of test: 1 of 5 right, about 28 minutes to go\n' in out
+    assert 'center     1 of 3      5 min   open, hints: 3\n' in out and f'right ({date.today()}), tries: 1' in out
 
 
 # showing
@@ -528,7 +753,7 @@ def test_call_and_repr():
         center: Each column minus its mean (difficulty 1 of 3, 5 min)
           without `for` (no loop and no comprehension) and `@` (no other matrix product either)
           write center(x), then ex.center.check(center); ex.center.hint() and ex.center.solution() help''')
-    assert 'write class Square' in repr(Square) and repr(book).count('\n') == 4
+    assert 'write class Square' in repr(Square) and repr(book).count('\n') == 5
 
 def test_source(capsys):
     center.solution()
@@ -540,6 +765,8 @@ def test_brief():
     assert brief(torch.zeros(5, 784)) == 'tensor of shape (5, 784), float32'
     assert brief(np.zeros((5, 7))) == 'array of shape (5, 7), float64'
     assert brief((1,)) == '(1,)' and brief(([], torch.ones(1))) == '([], tensor([1.]))'
+    assert brief({'a': [1], 2: np.ones(1)}) == "{'a': [1], 2: array([1.])}" and brief({}) == '{}'
+    assert len(brief([[['x'*190]*12]*12]*12)) < 1010 and len(brief(torch.ones(30).double()/3)) < 400
     assert brief(list(range(1000))).endswith(' …') and len(brief('x'*1000)) < 210
     assert brief(torch.ones(1, requires_grad=True)*2) == 'tensor([2.])'
     assert brief(object()) == '<object object>' and brief(Rude()) == 'a Rude whose repr raises ZeroDivisionError'
@@ -600,10 +827,13 @@ def test_jupyter(data):
             return 2*x''', 'def stub(x):\n    # later\n    ...\nb.exercises["twice"].check(stub)',
         'b.exercises["twice"].check(lambda x: x+x)',
         '%time None\ndef loop(x):\n    return sum(x for _ in "ab")\nb.exercises["twice"].check(loop)',
-        'def wrong(x):\n    return x/0\nb.exercises["twice"].check(wrong)', 'b.exercises["twice"].solution()', 'b.progress()']
+        'def wrong(x):\n    return x/0\nb.exercises["twice"].check(wrong)', 'def own(x):\n    return sum([x for _ in "ab"])',
+        'b.exercises["twice"].check(lambda x: own(x))', 'b.exercises["twice"].solution()', 'b.progress()']
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(c)) for c in cells])
     NotebookClient(nb, kernel_name='python3', timeout=60).execute()
-    outs = [next(o.data for o in c.outputs if 'data' in o) for c in nb.cells[1:]]
+    outs = [next(o.data for o in c.outputs if 'data' in o) for c in nb.cells[1:] if c.outputs]
+    helped = outs.pop(4)['text/plain']
+    assert 'comprehension), in `own` too.\n    line 2    return sum([x for _ in "ab"])' in helped
     heads = [o['text/plain'].splitlines() for o in outs]
     verdicts = 'not written yet', 'right', 'right values, but a rule is broken', 'wrong'
     assert [h[0] for h in heads[:4]] == [f'twice: {o}' for o in verdicts]
