@@ -161,6 +161,15 @@ def test_numgrad_of_a_transposed_tensor_and_of_numbers():
     same(numgrad(lambda v: (v**2).sum(), x), 2*x, atol=1e-8)
     same(numgrad(lambda v: v.pow(2).sum().item(), x), 2*x, atol=1e-8)
 
+def test_numgrad_refuses():
+    x = d(2)
+    for bad in (0, -1e-5, float('nan')):
+        with raises(ValueError, f'eps is {bad}'): numgrad(torch.sum, x, eps=bad)
+    with raises(TypeError, 'f gives a NoneType'): numgrad(lambda v: None, x)
+    with raises(TypeError, 'f gives a str'): numgrad(str, x)
+    with raises(TypeError, 'dout is torch.float32'): numgrad(lambda v: v, x, dout=torch.ones(2))
+    same(numgrad(torch.sum, d(0)), d(0))
+
 def test_gradcheck_names_what_differs():
     x,w,b,dout = d(2, 3),d(3, 4),d(4),d(2, 4)
     good = dict(x=dout@w.t(), w=x.t()@dout, b=dout.sum(0))
@@ -175,6 +184,9 @@ def test_gradcheck_names_what_differs():
     with raises(AssertionError, 'b has no gradient'): gradcheck(lin, inputs, dict(x=good['x'], w=good['w']), dout=dout)
     with raises(AssertionError, 'x has no gradient'): gradcheck(lin, inputs, dout=dout)
     with raises(AssertionError, 'nan'): gradcheck(lin, inputs, good | {'b':good['b']*float('nan')}, dout=dout)
+    with raises(AssertionError, 'the gradient of b is torch.float32'): gradcheck(lin, inputs, good | {'b':good['b'].float()}, dout=dout)
+    with raises(ValueError, "grads has ['B'], inputs has ['x', 'w', 'b']"): gradcheck(lin, inputs, good | {'B':good['b']}, dout=dout)
+    with raises(ValueError, 'inputs is empty'): gradcheck(lin, {}, {})
 
 def test_the_squeeze():
     out,y = d(200, 1),d(200)
@@ -196,6 +208,9 @@ def test_out_of_order():
     with raises(ValueError, 'out.g is (4, 2), its tensor is (2, 4)'): lin_grad(x, out, w, b)
     out.g = 1.
     with raises(TypeError, 'out.g is not a tensor: it is a float'): lin_grad(x, out, w, b)
+    out.g = torch.ones(2, 4)
+    with raises(TypeError, 'out.g is torch.float32, its tensor is torch.float64'): lin_grad(x, out, w, b)
+    with raises(TypeError, 'g is torch.int64'): add_grad(x, torch.ones(2, 3, dtype=torch.int64))
 
 @pytest.mark.parametrize('make', [first,second])
 def test_backward_before_forward_and_twice(make):
@@ -245,6 +260,9 @@ def test_graph():
     assert texts==['v','(1,20)','rms 1', 'w','(20,30)','rms 2','.g rms 0.25', 'lin','l']
     with raises(ValueError, "a step is written 'out = op(a,b)': 'lin(x)'"): show_graph('lin(x)')
     with raises(ValueError, 'no step uses w'): show_graph('y = f(x)', w=1.)
+    with raises(ValueError, 'a is made twice'): show_graph('a = f(x)', 'a = g(a)')
+    with raises(ValueError, 'run in a circle'): show_graph('a = f(b)', 'b = g(a)')
+    with raises(ValueError, "'out = op(a,b)': 3"): show_graph(3)
     import matplotlib.pyplot as plt
     plt.close('all')
 
@@ -253,3 +271,52 @@ def test_alternately():
     a,b = alternately(lambda: calls.append('a'), lambda: calls.append('b'), rounds=3, calls=2)
     assert len(a)==len(b)==3 and min(a+b)>=0
     assert ''.join(calls)=='aabb'*4
+
+# --- exercises: mistakes of the four great kinds are told by name
+
+def turned(x, y, layers):
+    out,way = x,[]
+    for w,b in layers:
+        way.append((out, w, b))
+        out = relu(out@w+b)
+    l = way[-1][0]@layers[-1][0]+layers[-1][1]
+    mse_grad(l, y)
+    g = l.g
+    for k in range(len(way)-1, -1, -1):
+        inp,w,b = way[k]
+        w.g,b.g = g.t()@inp,g.sum(0)
+        g = g@w.t()*(inp>0) if k else g@w.t()
+    x.g = g
+def flat_sum(out, targ, c): out.g = 2*c*(out.squeeze(-1)-targ)
+def halves(out, targ, c): out.g = (c*(out[:,0]-targ))[:,None]
+def long_w(inp, out, w, b): inp.g,w.g,b.g = out.g@w,(out.g.t()@inp).t(),out.g.sum(1)
+def first_only(a, b, out):
+    a.g = out.g*b
+    b.g = out.g*a + getattr(b, 'g', 0)
+def same_old(a, b, out):
+    if a is b: a.g = out.g*a*2
+    else: add_grad(a, out.g*b), add_grad(b, out.g*a)
+class Scale(Layer):
+    def __init__(self, s): self.s = s
+    def forward(self, inp): return self.s*inp
+    def bwd(self, dout, inp): inp.g,self.s.g = self.s*dout,(inp*dout).sum(1)
+def kept_moves(f, x, eps):
+    up,down,g = x.clone(),x.clone(),x.clone()
+    for k in range(len(x)):
+        up[k],down[k] = up[k]+eps,down[k]-eps
+        g[k] = (f(up)-f(down))/eps/2
+    return g
+
+@pytest.mark.parametrize('name,f,words', [
+    ('deep_step', turned, 'a transpose is missing or too many'),
+    ('weighted_mse_grad', flat_sum, 'the division by n is missing and the gradient is `(n,)`'),
+    ('weighted_mse_grad', halves, 'the division by n is missing and the factor 2'),
+    ('lin_rows_grad', long_w, '`w.g`, and `b.g` is summed over the wrong axis'),
+    ('mul_grad', first_only, '`a.g` is overwritten'),
+    ('mul_grad', same_old, 'for `a*a` the old gradient is overwritten'),
+    ('Scale', Scale, 'the gradients are overwritten, and that of `s` is summed over the wrong axis'),
+    ('central', kept_moves, 'entries that were moved stay moved')])
+def test_a_mistake_is_named(name, f, words):
+    from groundup.exercises import backprop as ex
+    v = getattr(ex, name).judge(f)
+    assert v.kind=='wrong' and words in v.text

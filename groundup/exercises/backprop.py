@@ -7,9 +7,10 @@ __all__ = ['book', 'progress', 'read', 'chain', 'central', 'weighted_mse_grad', 
            'deep_step', 'mul_grad', 'Scale']
 
 # %% ../../nbs/exercises/05_backprop.ipynb #7fb00ae3
+from itertools import combinations, product
 from math import cos, exp, sin
 import torch
-from ..backprop import Layer, add_grad, lin_grad, mse_grad, relu_grad, zero_grad
+from ..backprop import Layer, add_grad, forward_and_backward, lin_grad, mse_grad, relu_grad, zero_grad
 from ..exercise import Book
 from ..init import lin, relu
 
@@ -30,6 +31,13 @@ def _called(name, f):
     "`f` with a name that a verdict can show"
     f.__name__ = name
     return f
+
+# %% ../../nbs/exercises/05_backprop.ipynb #7c1a843b
+def _pairs(e, faults, make):
+    "Two faults at once are mistakes too: `faults` are names with words, `make(*names)` an answer that has them"
+    for pair in combinations(faults, 2):
+        f = _called('_'.join(['', e.__name__, *pair]), make(*pair))
+        e.mistake(' and '.join(faults[o] for o in pair))(f)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #5a85dff8
 @book.exercise(inputs=lambda: [(torch.tensor([[3.2],[6.9],[-1.4],[11.],[.4]]),), (torch.tensor([[4.8]]),), (torch.zeros(0, 1),),
@@ -65,6 +73,25 @@ def _read_float(out): return out.squeeze(-1).round().clamp(0, 9)
 # %% ../../nbs/exercises/05_backprop.ipynb #86afd308
 @read.mistake('`argmax` finds the place of the largest of several outputs: here there is one output, and it is the digit itself')
 def _read_argmax(out): return out.argmax(-1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #9ade1eb5
+@read.mistake('the largest digit is 9, and `clamp` keeps its upper bound')
+def _read_ten(out): return out.squeeze(-1).round().clamp(0, 10).long()
+
+# %% ../../nbs/exercises/05_backprop.ipynb #2844e146
+@read.mistake('each output is rounded up: `.round()` gives the nearest whole number')
+def _read_ceil(out): return out.squeeze(-1).ceil().clamp(0, 9).long()
+
+# %% ../../nbs/exercises/05_backprop.ipynb #037eec8d
+def _read_with(*faults):
+    def f(out):
+        if 'column' not in faults: out = out.squeeze(-1)
+        if 'cut' not in faults: out = out.round()
+        if 'bounds' not in faults: out = out.clamp(0, 9)
+        return out if 'float' in faults else out.long()
+    return f
+_pairs(read, dict(column='the column axis is still there', cut='nothing is rounded', bounds='nothing keeps the digits between 0 and 9',
+                  float='the digits are still floats'), _read_with)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #638b47e3
 _square,_twice = _called('v*v', lambda v: v*v),_called('2*v', lambda v: 2*v)
@@ -132,6 +159,30 @@ def _chain_order(df, g, dg, h, dh, x): return df(h(g(x)))*dg(h(x))*dh(x)
 @chain.mistake('what goes into `df` is a value of `g`, not of its derivative: `g(h(x))`')
 def _chain_df_of_dg(df, g, dg, h, dh, x): return df(dg(h(x)))*dg(h(x))*dh(x)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #07128605
+@chain.mistake('`h` is left out inside: what goes into `f` is `g(h(x))`, and what goes into `g` is `h(x)`')
+def _chain_no_h(df, g, dg, h, dh, x): return df(g(x))*dg(x)*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #5f051973
+@chain.mistake('the middle factor is missing: `g` has a derivative too')
+def _chain_no_dg(df, g, dg, h, dh, x): return df(g(h(x)))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #a819077c
+@chain.mistake('the first factor is missing: `f` has a derivative too')
+def _chain_no_df(df, g, dg, h, dh, x): return dg(h(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #35db5a59
+@chain.mistake('`dh` is taken at `h(x)`: what goes into `h` is `x`')
+def _chain_dh_at_h(df, g, dg, h, dh, x): return df(g(h(x)))*dg(h(x))*dh(h(x))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #9bd7e7b4
+@chain.mistake('what goes into `dg` is a value of `h`, not of its derivative: `h(x)`')
+def _chain_dg_of_dh(df, g, dg, h, dh, x): return df(g(h(x)))*dg(dh(x))*dh(x)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #eac2bd0e
+@chain.mistake('the derivatives are put into each other: what goes into `df` is `g(h(x))`, and into `dg` `h(x)`')
+def _chain_of_derivatives(df, g, dg, h, dh, x): return df(dg(h(x)))*dg(dh(x))*dh(x)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #b30a3532
 _cubes = _called('(x**3).sum()', lambda x: (x**3).sum())
 _sines = _called('(x.sin()*x.exp()).sum()', lambda x: (x.sin()*x.exp()).sum())
@@ -184,7 +235,7 @@ def _central_in_place(f, x, eps):
 def _central_brackets(f, x, eps): return central.fn(f, x, eps)*eps**2
 
 # %% ../../nbs/exercises/05_backprop.ipynb #26790837
-@central.mistake('the two points are one: `up = x` makes no copy, it is another name for the same tensor')
+@central.mistake('the two points are one: `up = x` makes no copy, and neither does `x[:]`')
 def _central_no_copy(f, x, eps): return torch.zeros_like(x)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #dbbb57c3
@@ -220,6 +271,59 @@ def _central_autograd(f, x, eps):
     leaf = x.clone().requires_grad_()
     f(leaf).backward()
     return leaf.grad
+
+# %% ../../nbs/exercises/05_backprop.ipynb #2619f879
+@central.mistake('entries that were moved stay moved when the next one is: make new copies for each entry')
+def _central_stays(f, x, eps):
+    g,up,down = torch.zeros_like(x),x.clone(),x.clone()
+    for k in range(len(x)):
+        up[k] += eps
+        down[k] -= eps
+        g[k] = (f(up)-f(down))/(2*eps)
+    return g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #f9d48664
+@central.mistake('`return` stands inside the loop, so only the first entry is looked at')
+def _central_first(f, x, eps): return central.fn(f, x, eps)[0]
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cec7d2fe
+@central.mistake('the last entry is left out: `range(len(x))` ends with it')
+def _central_range(f, x, eps): return torch.cat([central.fn(f, x, eps)[:-1], torch.zeros_like(x[-1:])])
+
+# %% ../../nbs/exercises/05_backprop.ipynb #392e2628
+def _central_by(rise):
+    def g(f, x, eps): return torch.stack([rise(f(x+e), f(x-e), eps) for e in eps*torch.eye(len(x), dtype=x.dtype)])
+    return g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #4323f63b
+central.mistake('the two values are added: it is their difference')(
+    _called('_central_sum', _central_by(lambda up, down, eps: (up+down)/(2*eps))))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #5fbec418
+central.mistake('brackets are missing: only the second value is divided, `up-down/(2*eps)`')(
+    _called('_central_only_down', _central_by(lambda up, down, eps: up-down/(2*eps))))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #57c30da1
+central.mistake('`eps` is missing where it divides: the two points are `2*eps` apart')(
+    _called('_central_two', _central_by(lambda up, down, eps: (up-down)/2)))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #51f6f454
+@central.mistake('an entry is set to `eps`, not moved by it: write `+=` and `-=`')
+def _central_set(f, x, eps):
+    g = torch.zeros_like(x)
+    for k in range(len(x)):
+        up,down = x.clone(),x.clone()
+        up[k],down[k] = eps,-eps
+        g[k] = (f(up)-f(down))/(2*eps)
+    return g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #146e1617
+@central.mistake('one of the two points is `x` itself: the points are `x-eps` and `x+eps`')
+def _central_to_x(f, x, eps): return _central_one_side(f, x, eps)/2
+
+# %% ../../nbs/exercises/05_backprop.ipynb #8815d893
+@central.mistake('`f` is given one entry alone: it takes the whole vector, in which one entry is moved')
+def _central_entries(f, x, eps): return torch.stack([(f(v+eps)-f(v-eps))/(2*eps) for v in x])
 
 # %% ../../nbs/exercises/05_backprop.ipynb #5d9497cf
 def _see_out(f, out, targ, c):
@@ -285,6 +389,49 @@ def _weighted_mse_grad_mean(out, targ, c): out.g = (2*c*(out.squeeze(-1)-targ)).
 # %% ../../nbs/exercises/05_backprop.ipynb #cd16ff3d
 @weighted_mse_grad.mistake('the weights come twice: `c` stands outside of the square')
 def _weighted_mse_grad_squared(out, targ, c): out.g = (2/len(targ)*c*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #80942345
+@weighted_mse_grad.mistake('the square is still there: its derivative is `2*(out-targ)`, without it')
+def _weighted_mse_grad_square(out, targ, c): out.g = (2/len(targ)*c*(out.squeeze(-1)-targ)**2).unsqueeze(-1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #27fe2cfa
+@weighted_mse_grad.mistake('it divides by n twice')
+def _weighted_mse_grad_twice(out, targ, c): out.g = (2/len(targ)**2*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #6c5b4023
+@weighted_mse_grad.mistake('the gradient is a row: `unsqueeze(-1)` makes a column')
+def _weighted_mse_grad_row(out, targ, c): out.g = (2/len(targ)*c*(out.squeeze(-1)-targ)).unsqueeze(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #082d8cc2
+@weighted_mse_grad.mistake('`c` is a column, but `targ` is not: `out-targ` broadcasts to `(n,n)`')
+def _weighted_mse_grad_targ(out, targ, c): out.g = 2/len(targ)*c[:,None]*(out-targ)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #7563f4bc
+@weighted_mse_grad.mistake('a column cannot take in `c`: `(n,1)` times `(n,)` is `(n,n)`. Make a column of `c`')
+def _weighted_mse_grad_in_place(out, targ, c):
+    mse_grad(out, targ)
+    out.g *= c
+
+# %% ../../nbs/exercises/05_backprop.ipynb #4b19ec2b
+@weighted_mse_grad.mistake('`c` is multiplied with the output alone: it weighs the difference, so brackets are missing')
+def _weighted_mse_grad_brackets(out, targ, c): out.g = (2/len(targ)*(c*out.squeeze(-1)-targ)).unsqueeze(-1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #9bb98fe3
+@weighted_mse_grad.mistake('the column `(n,1)` broadcasts to `(n,n)`, and the division by n is missing')
+def _weighted_mse_grad_broadcast_n(out, targ, c): out.g = 2*c*(out-targ)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #bff06c0a
+def _weighted_mse_grad_with(*faults):
+    def f(out, targ, c):
+        g = out.squeeze(-1)-targ
+        if 'sign' in faults: g = -g
+        if 'two' not in faults: g = 2*g
+        if 'c' not in faults: g = c*g
+        if 'n' not in faults: g = g/len(targ)
+        out.g = g if 'flat' in faults else g.unsqueeze(-1)
+    return f
+_pairs(weighted_mse_grad, dict(n='the division by n is missing', two='the factor 2 of the square is missing', c='the weights `c` are missing',
+                               sign='the sign is turned', flat='the gradient is `(n,)`, not a column like `out`'), _weighted_mse_grad_with)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #9be9e355
 def _see_leaky(f, inp, dout, slope):
@@ -353,6 +500,46 @@ def _leaky_grad_in_place(inp, out, slope):
     inp.g = out.g
     inp.g[inp<=0] *= slope
 
+# %% ../../nbs/exercises/05_backprop.ipynb #3d455ffc
+@leaky_grad.mistake('what comes back, `out.g`, is not used (nor its dtype): multiply by it')
+def _leaky_grad_no_dout_float(inp, out, slope): inp.g = torch.where(inp>0, 1., slope)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #216faeae
+@leaky_grad.mistake('the output `out` stands where its gradient belongs, `out.g`')
+def _leaky_grad_of_out(inp, out, slope): inp.g = torch.where(inp>0, out, slope*out)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #c74cf637
+@leaky_grad.mistake('that is the leaky ReLU itself: its derivative is 1 or `slope`, times `out.g`')
+def _leaky_grad_forward(inp, out, slope): inp.g = torch.where(inp>0, inp, slope*inp)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #8649b942
+@leaky_grad.mistake('that is ReLU, and judged by `out`: a part of the gradient passes where `inp` is negative')
+def _leaky_grad_relu_out(inp, out, slope): inp.g = out.g*(out>0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #5faca2f6
+@leaky_grad.mistake('`relu_grad` takes the sign of `out` as its slope: here the slope is 1 or `slope`')
+def _leaky_grad_relu_grad(inp, out, slope): relu_grad(inp, out)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #b604b1c9
+@leaky_grad.mistake('it divides by `slope`: multiply by it')
+def _leaky_grad_divides(inp, out, slope): inp.g = torch.where(inp>0, out.g, out.g/slope)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #c0b48098
+@leaky_grad.mistake('the sign of `slope` is turned')
+def _leaky_grad_minus(inp, out, slope): inp.g = torch.where(inp>0, out.g, -slope*out.g)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #f4ec2ecc
+@leaky_grad.mistake('nothing passes where the input is positive: there the derivative is 1')
+def _leaky_grad_no_one(inp, out, slope): inp.g = torch.where(inp>0, 0, slope*out.g)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #0257b20c
+@leaky_grad.mistake('the derivative is taken as 1 and -1: where the input is negative it is `slope`')
+def _leaky_grad_signs(inp, out, slope): inp.g = out.g*inp.sign()
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1bf445a8
+@leaky_grad.mistake('that is the slope of ReLU: `slope` is missing, and so is what comes back, `out.g`')
+def _leaky_grad_mask(inp, out, slope): inp.g = (inp>0).to(inp.dtype)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #f3a0601f
 def _see_sigmoid(f, inp, dout):
     f(inp, _with(inp.sigmoid(), dout))
@@ -408,6 +595,26 @@ def _sigmoid_grad_times_inp(inp, out): inp.g = inp*out*(1-out)
 @sigmoid_grad.mistake('what comes back is added: multiply by it')
 def _sigmoid_grad_plus(inp, out): inp.g = out.g+out*(1-out)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #2e26bd90
+@sigmoid_grad.mistake('`inp` stands in the place of its sigmoid, and what comes back, `out.g`, is not used')
+def _sigmoid_grad_inp_alone(inp, out): inp.g = inp*(1-inp)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cc78d022
+@sigmoid_grad.mistake('the second factor is `1-out`, not `1-inp`')
+def _sigmoid_grad_one_inp(inp, out): inp.g = out.g*out*(1-inp)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #ca5032bc
+@sigmoid_grad.mistake('brackets are missing: `out*1-out` takes `out` away at the end')
+def _sigmoid_grad_brackets(inp, out): inp.g = out.g*out*1-out
+
+# %% ../../nbs/exercises/05_backprop.ipynb #ea720309
+@sigmoid_grad.mistake('`1-out**2` belongs to another function, tanh: for the sigmoid it is `out*(1-out)`')
+def _sigmoid_grad_tanh(inp, out): inp.g = out.g*(1-out**2)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #d70e8608
+@sigmoid_grad.mistake('the second factor is `1-out`, not `1+out`')
+def _sigmoid_grad_one_plus(inp, out): inp.g = out.g*out*(1+out)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #b48de5d5
 def _see_rows(f, inp, w, b, dout):
     f(inp, _with(inp@w.t()+b, dout), w, b)
@@ -451,10 +658,6 @@ def _lin_rows_grad_mean(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,o
 @lin_rows_grad.mistake('the gradient of `b` keeps the axis of the batch: `b` is `(j,)`, not `(1,j)`')
 def _lin_rows_grad_keepdim(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum(0, keepdim=True)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #69a8fa9b
-@lin_rows_grad.mistake('`w.g` and `b.g` are divided by the size of the batch: the division by n is in the loss already')
-def _lin_rows_grad_n(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp/len(inp),out.g.mean(0)
-
 # %% ../../nbs/exercises/05_backprop.ipynb #1e2f1f76
 @lin_rows_grad.mistake('the output itself is used: what comes back is its gradient, `out.g`')
 def _lin_rows_grad_out(inp, out, w, b): inp.g,w.g,b.g = out@w,out.t()@inp,out.sum(0)
@@ -468,7 +671,7 @@ def _lin_rows_grad_no_b(inp, out, w, b): inp.g,w.g = out.g@w,out.g.t()@inp
 def _lin_rows_grad_returns(inp, out, w, b): return out.g@w
 
 # %% ../../nbs/exercises/05_backprop.ipynb #3429b4b4
-@lin_rows_grad.mistake('`lin_grad(inp, out, w.t(), b)` writes into the `.g` of `w.t()`: that is a new tensor, and `w` has no gradient then')
+@lin_rows_grad.mistake('`w.g` is not written: it belongs to `w` itself. `w.t()` is a new tensor, and what is written into its `.g` stays there')
 def _lin_rows_grad_view(inp, out, w, b): lin_grad(inp, out, w.t(), b)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #72e362d7
@@ -479,10 +682,6 @@ def _lin_rows_grad_total(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,
 @lin_rows_grad.mistake('`w.g` is divided by the size of the batch: the division by n is in the loss already')
 def _lin_rows_grad_w_mean(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp/len(inp),out.g.sum(0)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #726558bf
-@lin_rows_grad.mistake('a transpose is missing at `w.g`, and `b.g` is summed over the wrong axis. Write the shapes down')
-def _lin_rows_grad_both(inp, out, w, b): inp.g,w.g,b.g = out.g@w,inp.t()@out.g,out.g.sum(1)
-
 # %% ../../nbs/exercises/05_backprop.ipynb #e5aa6ce4
 @lin_rows_grad.mistake('the gradient of `b` is 1: that is the derivative of the output by `b`, and what comes back is missing')
 def _lin_rows_grad_ones(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,torch.ones_like(b)
@@ -490,6 +689,56 @@ def _lin_rows_grad_ones(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,t
 # %% ../../nbs/exercises/05_backprop.ipynb #0f28e327
 @lin_rows_grad.mistake('`inp.g` is not written: without it no layer before this one can learn')
 def _lin_rows_grad_no_inp(inp, out, w, b): w.g,b.g = out.g.t()@inp,out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #ce4b3e59
+@lin_rows_grad.mistake('all gradients are divided by the size of the batch: the division by n is in the loss already')
+def _lin_rows_grad_all_n(inp, out, w, b): inp.g,w.g,b.g = out.g@w/len(inp),out.g.t()@inp/len(inp),out.g.mean(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #77083949
+@lin_rows_grad.mistake('`inp.g` is divided by the size of the batch: the division by n is in the loss already')
+def _lin_rows_grad_inp_n(inp, out, w, b): inp.g,w.g,b.g = out.g@w/len(inp),out.g.t()@inp,out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #ff53a6a3
+@lin_rows_grad.mistake('for `b.g` the output is summed, not its gradient: `out.g.sum(0)`')
+def _lin_rows_grad_b_out(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #728a71f0
+@lin_rows_grad.mistake('for `w.g` the output is used, not its gradient, `out.g`')
+def _lin_rows_grad_w_out(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.t()@inp,out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #e53aa204
+@lin_rows_grad.mistake('`w.g` is made of `inp.g`: it needs what went in, `inp`')
+def _lin_rows_grad_w_of_g(inp, out, w, b):
+    inp.g,b.g = out.g@w,out.g.sum(0)
+    w.g = out.g.t()@inp.g
+
+# %% ../../nbs/exercises/05_backprop.ipynb #cb01e4f0
+@lin_rows_grad.mistake('it adds to a `.g` that is not there yet: write `=`, as the functions of the lesson do so far')
+def _lin_rows_grad_no_start(inp, out, w, b):
+    inp.g += out.g@w
+    w.g += out.g.t()@inp
+    b.g += out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #4de57c30
+@lin_rows_grad.mistake('`*` multiplies entry by entry: these are matrix products, `@`')
+def _lin_rows_grad_entries(inp, out, w, b): inp.g,w.g,b.g = out.g*w,out.g.t()*inp,out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #740e528f
+@lin_rows_grad.mistake('the signs are turned')
+def _lin_rows_grad_sign(inp, out, w, b): inp.g,w.g,b.g = -out.g@w,-out.g.t()@inp,-out.g.sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #a764f786
+_w_faults = dict(turned='a transpose is missing or too many at `w.g`', n='`w.g` is divided by the size of the batch')
+_b_faults = dict(axis='`b.g` is summed over the wrong axis', mean='`b.g` is a mean', rows='`b.g` is not summed over the batch',
+                 total='`b.g` is one number', none='`b.g` is not written', keep='`b.g` keeps the axis of the batch')
+def _lin_rows_grad_with(at_w, at_b):
+    def f(inp, out, w, b):
+        inp.g,w.g = out.g@w,out.g.t()@inp
+        w.g = w.g.t() if at_w=='turned' else w.g/len(inp)
+        b.g = dict(axis=out.g.sum(1), mean=out.g.mean(0), rows=out.g, total=out.g.sum(), keep=out.g.sum(0, keepdim=True)).get(at_b)
+    return f
+for _w,_b in product(_w_faults, _b_faults):
+    lin_rows_grad.mistake(f'{_w_faults[_w]}, and {_b_faults[_b]}')(_called(f'_lin_rows_grad_{_w}_{_b}', _lin_rows_grad_with(_w, _b)))
 
 # %% ../../nbs/exercises/05_backprop.ipynb #233299b3
 def _deep(n, *sizes): return _d(n, sizes[0]), _d(n), [(_d(i, o),_d(o)) for i,o in zip(sizes, sizes[1:])]
@@ -552,7 +801,7 @@ def _deep_step_linear(x, y, layers):
     _deep_backward(way, False)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #9b23f918
-@deep_step.mistake('the way back goes through the layers from the first to the last: it must begin at the loss')
+@deep_step.mistake('before the last layer a gradient is read before it is written: go from the last layer to the first, and give `relu_grad` what went in, then what came out')
 def _deep_step_order(x, y, layers):
     way = _deep_forward(x, layers)
     mse_grad(way[-1][1], y)
@@ -567,11 +816,11 @@ def _deep_step_relu_forward(x, y, layers):
     for k in reversed(range(len(layers))): lin_grad(acts[k], acts[k+1], *layers[k])
 
 # %% ../../nbs/exercises/05_backprop.ipynb #560ed470
-@deep_step.mistake('the way back has no beginning: `mse_grad` writes the first gradient, that of the last output')
+@deep_step.mistake('a gradient is read before it is written: the way back begins with `mse_grad` at the last output, which has no ReLU')
 def _deep_step_no_loss(x, y, layers): _deep_backward(_deep_forward(x, layers), True)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #78d4aaf2
-@deep_step.mistake('`x.g` is not written: the first layer worked with a copy of `x`')
+@deep_step.mistake('`x.g` is not written: the way back ends at `x` itself, not at a copy')
 def _deep_step_copy(x, y, layers): deep_step.fn(x.clone(), y, layers)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #f199a8c2
@@ -581,6 +830,63 @@ def _deep_step_sum(x, y, layers):
     way[-1][1].g = 2*(way[-1][1]-y[:,None])
     _deep_backward(way, True)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #d3f6758b
+def _deep_own(way, targ, times=torch.Tensor.t, over=0):
+    "The way back with formulas of its own"
+    mse_grad(way[-1][1], targ)
+    dout = way[-1][1].g
+    for k,(inp,out,w,b) in reversed(list(enumerate(way))):
+        if k<len(way)-1: dout = dout*(out>0)
+        w.g,b.g,dout = times(inp.t()@dout),dout.sum(over),dout@w.t()
+    way[0][0].g = dout
+
+# %% ../../nbs/exercises/05_backprop.ipynb #b05d4a41
+@deep_step.mistake('a transpose is missing or too many: each `w.g` comes out turned over, it is `inp.t()@dout`')
+def _deep_step_turned(x, y, layers): _deep_own(_deep_forward(x, layers), y)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #d6400a32
+@deep_step.mistake('each `b.g` is summed over the wrong axis: sum over the rows of the batch, axis 0')
+def _deep_step_axis(x, y, layers): _deep_own(_deep_forward(x, layers), y, torch.clone, 1)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #00a1f78b
+@deep_step.mistake('the factors of a product do not fit, a transpose is missing: it is `inp.t()@dout` and `dout@w.t()`')
+def _deep_step_product(x, y, layers):
+    out = _deep_forward(x, layers)[-1][1]
+    mse_grad(out, y)
+    for w,b in layers: out.g@w
+
+# %% ../../nbs/exercises/05_backprop.ipynb #d5459206
+@deep_step.mistake('each `b.g` is a mean: the effects on all rows add up, and the division by n is in the loss already')
+def _deep_step_mean(x, y, layers):
+    deep_step.fn(x, y, layers)
+    for w,b in layers: b.g = b.g/len(y)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #4844ec43
+@deep_step.mistake('the way back ends before the first layer: `range(..., -1, -1)` reaches layer 0')
+def _deep_step_range(x, y, layers):
+    way = _deep_forward(x, layers)
+    mse_grad(way[-1][1], y)
+    for k in range(len(way)-1, 0, -1):
+        lin_grad(*way[k])
+        relu_grad(way[k-1][1], way[k][0])
+
+# %% ../../nbs/exercises/05_backprop.ipynb #8e8bb6ee
+@deep_step.mistake('only the last layer has gradients: keep what went into the others too, and go back through all')
+def _deep_step_last(x, y, layers):
+    way = _deep_forward(x, layers)
+    mse_grad(way[-1][1], y)
+    lin_grad(*way[-1])
+
+# %% ../../nbs/exercises/05_backprop.ipynb #d993c323
+@deep_step.mistake('nothing is written into `.g`: `mse_grad` begins the way back, then comes each layer')
+def _deep_step_forward(x, y, layers): _deep_forward(x, layers)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #118a8bab
+@deep_step.mistake('it knows nets of two layers only: go through `layers` in a loop')
+def _deep_step_two(x, y, layers):
+    (w1,b1),(w2,b2) = layers
+    forward_and_backward(x, y, w1, b1, w2, b2)
+
 # %% ../../nbs/exercises/05_backprop.ipynb #28959bf9
 def _see_mul(f, a, b, dout, old):
     "`old` is what stands in `a.g` and `b.g` before, if anything"
@@ -588,12 +894,12 @@ def _see_mul(f, a, b, dout, old):
     out = _with(a*b, dout)
     f(a, b, out)
     return _gs(a=a, b=b, out=out)
-def _same_twice(a, dout): return a, a, dout, None
+def _same_twice(a, dout, old=None): return a, a, dout, None if old is None else (old,old)
 
 @book.exercise(inputs=lambda: [(_float(2,-3), _float(5,7), _float(1,10), None),
                                (_float(2,-3), _float(5,7), _float(1,10), (_float(100,100),_float(-50,0))),
                                _same_twice(_float(3,-4,.5), _float(1,2,-3)), (_d(2, 3), _d(2, 3), _d(2, 3), (_d(2, 3),_d(2, 3))),
-                               _same_twice(_d(4, 2), _d(4, 2))],
+                               _same_twice(_d(4, 2), _d(4, 2)), _same_twice(_float(3,-4), _float(1,2), _float(10,20))],
     hints=['Each factor gets what comes back times the *other* factor.',
            'If there is an `.g` already, add to it. `add_grad` of the lesson does so.',
            'For `mul_grad(a, a, out)`, the second addition must find what the first one left: add one after the other.'],
@@ -646,6 +952,52 @@ def _mul_grad_out(a, b, out): add_grad(a, out*b); add_grad(b, out*a)
 @mul_grad.mistake('`b` gets nothing: both factors have a gradient')
 def _mul_grad_one(a, b, out): add_grad(a, out.g*b)
 
+# %% ../../nbs/exercises/05_backprop.ipynb #c6595a6c
+@mul_grad.mistake('where there is no `.g` yet, both factors begin anew: for `a*a` the second one must add to the first')
+def _mul_grad_begins_twice(a, b, out):
+    old = hasattr(a, 'g')
+    for p,q in (a,b),(b,a): p.g = p.g+out.g*q if old else out.g*q
+
+# %% ../../nbs/exercises/05_backprop.ipynb #1310ed23
+@mul_grad.mistake('for `a*a` the old gradient is overwritten: add to it there too')
+def _mul_grad_twice_overwrites(a, b, out):
+    if a is b: a.g = 2*a*out.g
+    else: mul_grad.fn(a, b, out)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #6c85f13e
+@mul_grad.mistake('`b.g` is overwritten: add to it, as to `a.g`')
+def _mul_grad_b_overwrites(a, b, out):
+    add_grad(a, out.g*b)
+    b.g = out.g*a
+
+# %% ../../nbs/exercises/05_backprop.ipynb #2e0687f3
+@mul_grad.mistake('`a.g` is overwritten: add to it, as to `b.g`')
+def _mul_grad_a_overwrites(a, b, out):
+    a.g = out.g*b
+    add_grad(b, out.g*a)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #6d40ea1b
+@mul_grad.mistake('what came back before is forgotten first: add to it')
+def _mul_grad_zero(a, b, out):
+    zero_grad(a, b)
+    mul_grad.fn(a, b, out)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #0aadb3cf
+@mul_grad.mistake('both get the value of `b`: `b` itself gets what comes back times `a`')
+def _mul_grad_both_b(a, b, out): add_grad(a, out.g*b); add_grad(b, out.g*b)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #ea37d23c
+@mul_grad.mistake('nothing is written into `a.g` and `b.g`: `add_grad(a, ...)` does it, and its first argument is the tensor')
+def _mul_grad_returns(a, b, out): return out.g*b,out.g*a
+
+# %% ../../nbs/exercises/05_backprop.ipynb #a9270698
+@mul_grad.mistake('the gradients are overwritten, and each factor gets its own value, not that of the other')
+def _mul_grad_overwrites_own(a, b, out): a.g,b.g = out.g*a,out.g*b
+
+# %% ../../nbs/exercises/05_backprop.ipynb #e3849d82
+@mul_grad.mistake('the gradients are overwritten, and what comes back, `out.g`, is not used')
+def _mul_grad_overwrites_no_dout(a, b, out): a.g,b.g = b.clone(),a.clone()
+
 # %% ../../nbs/exercises/05_backprop.ipynb #0e776d61
 def _see_scale(cls, s, inp, dout):
     "Two calls and two ways back of one layer, so that gradients have to add up"
@@ -685,14 +1037,14 @@ class _ScaleNoSum(Scale.fn):
         self.s.g = getattr(self.s, 'g', 0) + dout*inp
 
 # %% ../../nbs/exercises/05_backprop.ipynb #c03ab275
-@Scale.mistake('`add_grad` gets a gradient for `s` of another shape than `s`: sum over the rows, axis 0')
+@Scale.mistake('`add_grad` gets a gradient of another shape than its tensor: that of `s` is a sum over the rows, axis 0, that of `inp` is no sum')
 class _ScaleShape(Scale.fn):
     def bwd(self, dout, inp):
         add_grad(inp, dout*self.s)
         add_grad(self.s, dout*inp)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #c23b0ac3
-@Scale.mistake('the gradient of `s` is missing: it is a parameter and has to learn')
+@Scale.mistake('the gradient of `s` is missing: add it to the tensor that was passed, not to a copy')
 class _ScaleNoParameter(Scale.fn):
     def bwd(self, dout, inp): add_grad(inp, dout*self.s)
 
@@ -743,3 +1095,43 @@ class _ScaleProduct(Scale.fn):
 @Scale.mistake('`bwd` adds no gradient: it must call `add_grad` for `inp` and for `self.s`, what it returns is not used')
 class _ScaleReturns(Scale.fn):
     def bwd(self, dout, inp): return dout*self.s
+
+# %% ../../nbs/exercises/05_backprop.ipynb #e1400bbf
+@Scale.mistake('the gradient of `s` is overwritten: use `add_grad` for it too')
+class _ScaleOverwritesS(Scale.fn):
+    def bwd(self, dout, inp):
+        add_grad(inp, dout*self.s)
+        self.s.g = (dout*inp).sum(0)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #4240a38d
+@Scale.mistake('the gradient of `inp` is overwritten: use `add_grad` for it too')
+class _ScaleOverwritesInp(Scale.fn):
+    def bwd(self, dout, inp):
+        inp.g = dout*self.s
+        add_grad(self.s, (dout*inp).sum(0))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #f7361908
+@Scale.mistake('the gradient of `s` is that of a bias: `s` is multiplied by `inp`, so its gradient is too')
+class _ScaleBias(Scale.fn):
+    def bwd(self, dout, inp):
+        add_grad(inp, dout*self.s)
+        add_grad(self.s, dout.sum(0))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #63229119
+@Scale.mistake('`s` is added: the output is `inp*s`')
+class _ScaleAdds(Scale.fn):
+    def forward(self, inp): return inp+self.s
+    def bwd(self, dout, inp):
+        add_grad(inp, dout)
+        add_grad(self.s, dout.sum(0))
+
+# %% ../../nbs/exercises/05_backprop.ipynb #b3ac7cd5
+class _ScaleWrites(Scale.fn):
+    "Overwrites both gradients; that of `s` is `of_s`"
+    def bwd(self, dout, inp): inp.g,self.s.g = dout*self.s,self.of_s(dout*inp)
+
+# %% ../../nbs/exercises/05_backprop.ipynb #82904aa9
+for _name,_words,_of_s in (('Rows', 'not summed over the rows', lambda g: g), ('Axis', 'summed over the wrong axis', lambda g: g.sum(1)),
+                           ('Mean', 'a mean', lambda g: g.mean(0)), ('Total', 'one number', lambda g: g.sum())):
+    Scale.mistake(f'the gradients are overwritten, and that of `s` is {_words}')(
+        type(f'_ScaleWrites{_name}', (_ScaleWrites,), dict(of_s=staticmethod(_of_s))))
