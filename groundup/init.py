@@ -108,7 +108,7 @@ def band(
 def show_depth(
     curves:dict, # name -> a statistic (draws,layers), such as `signal(...).std`
     ylabel:str='std', xlabel:str='layer',
-    size:tuple=(6,3.4) # inches
+    size:tuple=(4.4,3) # inches
 ): # the figure
     "Draw a statistic against depth: its median over the draws and a band from 5 % to 95 %"
     return show_bands({name:band(s) for name,s in curves.items()}, xlabel, ylabel, size)
