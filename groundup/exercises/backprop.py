@@ -204,6 +204,11 @@ def central(f, x, eps): # function, (k,) float64, number -> (k,)
         g[k] = (f(up)-f(down))/(2*eps)
     return g
 
+# %% ../../nbs/exercises/05_backprop.ipynb #392e2628
+def _central_by(f, x, eps, slope):
+    "`slope` is given the two values of `f` for each entry"
+    return torch.stack([slope(f(x+e), f(x-e)) for e in eps*torch.eye(len(x), dtype=x.dtype)])
+
 # %% ../../nbs/exercises/05_backprop.ipynb #0341ff3b
 @central.mistake('it looks to one side only, from `x` to `x+eps`: central differences go to both sides')
 def _central_one_side(f, x, eps):
@@ -290,22 +295,17 @@ def _central_first(f, x, eps): return central.fn(f, x, eps)[0]
 @central.mistake('the last entry is left out: `range(len(x))` ends with it')
 def _central_range(f, x, eps): return torch.cat([central.fn(f, x, eps)[:-1], torch.zeros_like(x[-1:])])
 
-# %% ../../nbs/exercises/05_backprop.ipynb #392e2628
-def _central_by(rise):
-    def g(f, x, eps): return torch.stack([rise(f(x+e), f(x-e), eps) for e in eps*torch.eye(len(x), dtype=x.dtype)])
-    return g
-
 # %% ../../nbs/exercises/05_backprop.ipynb #4323f63b
-central.mistake('the two values are added: it is their difference')(
-    _called('_central_sum', _central_by(lambda up, down, eps: (up+down)/(2*eps))))
+@central.mistake('the two values are added: it is their difference')
+def _central_sum(f, x, eps): return _central_by(f, x, eps, lambda up, down: (up+down)/(2*eps))
 
 # %% ../../nbs/exercises/05_backprop.ipynb #5fbec418
-central.mistake('brackets are missing: only the second value is divided, `up-down/(2*eps)`')(
-    _called('_central_only_down', _central_by(lambda up, down, eps: up-down/(2*eps))))
+@central.mistake('brackets are missing: only the second value is divided, `up-down/(2*eps)`')
+def _central_only_down(f, x, eps): return _central_by(f, x, eps, lambda up, down: up-down/(2*eps))
 
 # %% ../../nbs/exercises/05_backprop.ipynb #57c30da1
-central.mistake('`eps` is missing where it divides: the two points are `2*eps` apart')(
-    _called('_central_two', _central_by(lambda up, down, eps: (up-down)/2)))
+@central.mistake('`eps` is missing where it divides: the two points are `2*eps` apart')
+def _central_two(f, x, eps): return _central_by(f, x, eps, lambda up, down: (up-down)/2)
 
 # %% ../../nbs/exercises/05_backprop.ipynb #51f6f454
 @central.mistake('an entry is set to `eps`, not moved by it: write `+=` and `-=`')
@@ -777,6 +777,16 @@ def _deep_forward(x, layers, act=relu):
         inp = act(way[-1][1])
     return way
 
+# %% ../../nbs/exercises/05_backprop.ipynb #d3f6758b
+def _deep_own(way, targ, times=torch.Tensor.t, over=0):
+    "The way back with formulas of its own"
+    mse_grad(way[-1][1], targ)
+    dout = way[-1][1].g
+    for k,(inp,out,w,b) in reversed(list(enumerate(way))):
+        if k<len(way)-1: dout = dout*(out>0)
+        w.g,b.g,dout = times(inp.t()@dout),dout.sum(over),dout@w.t()
+    way[0][0].g = dout
+
 # %% ../../nbs/exercises/05_backprop.ipynb #31c8838f
 @deep_step.mistake('on the way back the ReLUs are missing: `relu_grad` between two layers')
 def _deep_step_no_relu_grad(x, y, layers):
@@ -829,16 +839,6 @@ def _deep_step_sum(x, y, layers):
     way = _deep_forward(x, layers)
     way[-1][1].g = 2*(way[-1][1]-y[:,None])
     _deep_backward(way, True)
-
-# %% ../../nbs/exercises/05_backprop.ipynb #d3f6758b
-def _deep_own(way, targ, times=torch.Tensor.t, over=0):
-    "The way back with formulas of its own"
-    mse_grad(way[-1][1], targ)
-    dout = way[-1][1].g
-    for k,(inp,out,w,b) in reversed(list(enumerate(way))):
-        if k<len(way)-1: dout = dout*(out>0)
-        w.g,b.g,dout = times(inp.t()@dout),dout.sum(over),dout@w.t()
-    way[0][0].g = dout
 
 # %% ../../nbs/exercises/05_backprop.ipynb #b05d4a41
 @deep_step.mistake('a transpose is missing or too many: each `w.g` comes out turned over, it is `inp.t()@dout`')
@@ -1125,12 +1125,11 @@ class _ScaleAdds(Scale.fn):
         add_grad(inp, dout)
         add_grad(self.s, dout.sum(0))
 
-# %% ../../nbs/exercises/05_backprop.ipynb #b3ac7cd5
+# %% ../../nbs/exercises/05_backprop.ipynb #82904aa9
 class _ScaleWrites(Scale.fn):
     "Overwrites both gradients; that of `s` is `of_s`"
     def bwd(self, dout, inp): inp.g,self.s.g = dout*self.s,self.of_s(dout*inp)
 
-# %% ../../nbs/exercises/05_backprop.ipynb #82904aa9
 for _name,_words,_of_s in (('Rows', 'not summed over the rows', lambda g: g), ('Axis', 'summed over the wrong axis', lambda g: g.sum(1)),
                            ('Mean', 'a mean', lambda g: g.mean(0)), ('Total', 'one number', lambda g: g.sum())):
     Scale.mistake(f'the gradients are overwritten, and that of `s` is {_words}')(
