@@ -578,18 +578,27 @@ def judge(self:Exercise,
     f # the learner's function or class
 )->Verdict:
     "The verdict on an answer"
-    with _undisturbed():
-        n,cases = self.__name__,self._cases()
-        if m := self._misuse(f, cases): return Verdict(n, 'misuse', [m])
-        node = syntax(f)
-        stub = Verdict(n, 'unwritten', [f'Write `{_signature(self.fn)}`, run its cell and check again. '
-                                        f'`ex.{n}.hint()` helps.'])
-        if _is_stub(f, node): return stub
-        wants,gots = self._ours(self.fn, cases),[self._run(f, o) for o in cases]
-        if node is None and all(map(_nothing, gots)): return stub
-        for args,got,want in zip(cases, gots, wants):
-            if not _right(got, want, self.rtol): return self._wrong(args, got, want, self._mistaken(cases, gots))
-        return self._kept(f, node, len(cases))
+    try:
+        with _undisturbed(): return self._judged(f)
+    except KeyboardInterrupt: raise
+    except BaseException as e:
+        says = [f'The checker cannot deal with this: {_caught(f, e).message}']
+        return Verdict(self.__name__, 'misuse', says)
+
+# %% ../nbs/support/exercise.ipynb #f174f86c
+@patch
+def _judged(self:Exercise, f):
+    n,cases = self.__name__,self._cases()
+    if m := self._misuse(f, cases): return Verdict(n, 'misuse', [m])
+    node = syntax(f)
+    stub = Verdict(n, 'unwritten', [f'Write `{_signature(self.fn)}`, run its cell and check again. '
+                                    f'`ex.{n}.hint()` helps.'])
+    if _is_stub(f, node): return stub
+    wants,gots = self._ours(self.fn, cases),[self._run(f, o) for o in cases]
+    if node is None and all(map(_nothing, gots)): return stub
+    for args,got,want in zip(cases, gots, wants):
+        if not _right(got, want, self.rtol): return self._wrong(args, got, want, self._mistaken(cases, gots))
+    return self._kept(f, node, len(cases))
 
 # %% ../nbs/support/exercise.ipynb #0ea13606
 @patch
@@ -642,10 +651,7 @@ def check(self:Exercise,
     f=None # the learner's function or class
 ):
     "Show the verdict on an answer, and keep the progress"
-    try: v = self.judge(f)
-    except KeyboardInterrupt: raise
-    except BaseException as e:
-        v = Verdict(self.__name__, 'misuse', [f'The checker cannot deal with this: {_caught(f, e).message}'])
+    v = self.judge(f)
     def change(entry):
         entry['tries'] = entry.get('tries', 0) + 1
         if v.ok: entry.setdefault('right', date.today().isoformat())
