@@ -25,7 +25,8 @@ def _path():
 # %% ../nbs/support/data.ipynb #d713fcdf
 def _load(path):
     again = 'Install groundup again to restore it.'
-    if not path.is_file(): raise FileNotFoundError(f'the digits are missing: there is no file {path}. {again}')
+    if not path.is_file():
+        raise FileNotFoundError(f'the digits are missing: there is no file {path}. {again}')
     try:
         with np.load(path) as f: x,y = f['x'],f['y']
     except Exception as e:

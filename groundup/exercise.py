@@ -179,7 +179,8 @@ def _own(node):
     "Names that a definition defines for itself"
     nodes = [*ast.walk(node)]
     own = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    return own | {getattr(n, 'arg', None) or n.name for n in nodes if isinstance(n, (ast.arg,ast.FunctionDef))}
+    own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    return own | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
 # %% ../nbs/support/exercise.ipynb #2bacdd43
 def _broken(node, rule):
@@ -207,6 +208,7 @@ def _bare(node):
     if hasattr(node, 'decorator_list'): node.decorator_list = []
     return node
 
+# %% ../nbs/support/exercise.ipynb #f2e6af7c
 def _helpers(f, node, taught):
     "Functions that stand beside `f` and that it calls by name, and those that they call, with their definitions"
     found,todo = {},[(f,node)]
@@ -265,9 +267,10 @@ def _caught(f, e):
         file = tb.tb_frame.f_code.co_filename
         if file in files: line = _line(file, tb.tb_lineno)
         tb = tb.tb_next
-    try: s = ' '.join((str(e) if isinstance(e, Wrong) else f'{type(e).__name__}: {e}'.removesuffix(': ')).split())
-    except Exception: s = type(e).__name__
-    return _Outcome(error=type(e), message=_cut(s, 500), line=line)
+    name = type(e).__name__
+    try: s = str(e) if isinstance(e, Wrong) else f'{name}: {e}'.removesuffix(': ')
+    except Exception: s = name
+    return _Outcome(error=type(e), message=_cut(' '.join(s.split()), 500), line=line)
 
 # %% ../nbs/support/exercise.ipynb #7c822e5c
 def _floats(a, b):
@@ -402,6 +405,7 @@ def _of(data, lesson, name):
     entry.update(_memory.get((lesson,name), {}))
     return entry
 
+# %% ../nbs/support/exercise.ipynb #4d652944
 def _write(path, data):
     tmp = path.with_name(f'progress.{os.getpid()}.tmp')
     try:
@@ -541,6 +545,7 @@ def _run(self:Exercise, f, args):
     try: return out._replace(value=_clone(out.value, {}), changed=changed)
     except RecursionError: return out._replace(changed=changed) # a list that holds itself
 
+# %% ../nbs/support/exercise.ipynb #ddda760e
 @patch
 def _ours(self:Exercise, f, cases):
     "The outcomes of the solution or of a mistake, whose warnings nobody needs"
@@ -549,6 +554,8 @@ def _ours(self:Exercise, f, cases):
         return [self._run(f, o) for o in cases]
 
 # %% ../nbs/support/exercise.ipynb #24d4e599
+def _sort(f): return 'class' if inspect.isclass(f) else 'function' if inspect.isroutine(f) else 'object'
+
 @patch
 def _misuse(self:Exercise, f, cases):
     "What is wrong with `f` before it is called, or None"
@@ -556,11 +563,12 @@ def _misuse(self:Exercise, f, cases):
     own = f'Expected your own `{want}`, got'
     if isinstance(f, Exercise): return f'{own} the exercise itself: write one, then `ex.{n}.check({n})`.'
     if not callable(f): return f'{own} {brief(f)}: pass it without calling it, `ex.{n}.check({n})`.'
-    a,b = ('class' if inspect.isclass(o) else 'function' if inspect.isroutine(o) else 'object' for o in (f, self.fn))
+    a,b = map(_sort, (f,self.fn))
     if a!=b and 'class' in (a,b): return f'{own} the {a} `{brief(f)}`: a {b} is asked for.'
     if a!='class' and not self._fits(f, cases):
         return f'Expected the parameters of `{want}`: yours is `{_signature(f)}`.'
 
+# %% ../nbs/support/exercise.ipynb #17b5a489
 @patch
 def _fits(self:Exercise, f, cases):
     "Whether `f` can be called with the inputs"
@@ -613,8 +621,8 @@ def _wrong(self:Exercise, args, got, want, mistake):
     nothing = self.observe and _nothing(got) and not got.error # no word about `return`
     why = 'There is no result (`None`).' if nothing else _explain(got, want, self.rtol)
     if self.observe and not got.line: why = why.replace('It raises', 'Using it raises') # the observer did
-    says = [why, *_spoilt(got, want, args), *[f'It looks as if {mistake.rstrip(".")}.' for _ in [mistake] if mistake]]
-    return Verdict(self.__name__, 'wrong', says, self._facts(args, got, want), mistake)
+    named = [f'It looks as if {mistake.rstrip(".")}.'] if mistake else []
+    return Verdict(self.__name__, 'wrong', [why, *_spoilt(got, want, args), *named], self._facts(args, got, want), mistake)
 
 # %% ../nbs/support/exercise.ipynb #bb119915
 @patch
@@ -640,7 +648,8 @@ def _kept(self:Exercise, f, node, n):
             if g is not f: others.append(f'`{g.__name__}`')
     if broken:
         too = f', in {" and ".join(dict.fromkeys(others))} too' if others else ''
-        return Verdict(self.__name__, 'rule', [*says, f'Now do it {_without(broken)}{too}.'], [*dict.fromkeys(broken.values())])
+        says.append(f'Now do it {_without(broken)}{too}.')
+        return Verdict(self.__name__, 'rule', says, [*dict.fromkeys(broken.values())])
     how = 'The rule "{}" was not checked: the source cannot be read.' if not node else \
           'It keeps the rules.' if len(self.without)>2 else 'It does {}.'
     return Verdict(self.__name__, 'right', says + [how.format(_without(self.without, {}))]*bool(self.without))
@@ -795,7 +804,8 @@ def prove(self:Exercise):
         self._prove_solution(cases)
         outs = {m:self._ours(f, cases) for m,f in self.mistakes.values()}
     for i,m in enumerate(outs):
-        for o in [*outs][:i]: self._demand(not all(map(_alike, outs[m], outs[o])), f'these coincide: {m!r}, {o!r}')
+        for o in [*outs][:i]:
+            self._demand(not all(map(_alike, outs[m], outs[o])), f'these coincide: {m!r}, {o!r}')
     for m,f in self.mistakes.values(): self._prove_mistake(m, f, outs[m])
     for body in ('...', 'pass', 'raise NotImplementedError', '_ = 0'):
         v = self.judge(self._variant(body))

@@ -21,8 +21,9 @@ def kind(
     "The family of a value's type, in one word"
     torch = sys.modules.get('torch')
     if torch and isinstance(x, torch.Tensor): return 'tensor'
-    for name,t in dict(array=np.ndarray, bool=(bool,np.bool_), integer=(int,np.integer), float=(float,np.floating),
-                       complex=(complex,np.complexfloating), string=str, tuple=tuple, list=list, dict=dict).items():
+    for name,t in dict(array=np.ndarray, bool=(bool,np.bool_), integer=(int,np.integer),
+                       float=(float,np.floating), complex=(complex,np.complexfloating),
+                       string=str, tuple=tuple, list=list, dict=dict).items():
         if isinstance(x, t): return name
     return 'None' if x is None else type(x).__name__
 
@@ -74,7 +75,7 @@ def difference(
         return _form(a, b) or _values(a, b, _dtype(b), rtol, atol)
     if k in ('float','complex'): return _values(a, b, 'float64', rtol, atol)
     if k in ('tuple','list','dict'): return _items(a, b, k, rtol, atol)
-    if not a==b or isinstance(a, (set,frozenset)) and _typed(a)!=_typed(b): return 'value', f'{a!r}, expected {b!r}'
+    if not a==b or k in ('set','frozenset') and _typed(a)!=_typed(b): return 'value', f'{a!r}, expected {b!r}'
 
 # %% ../nbs/support/testing.ipynb #a036e5ba
 def _typed(xs): return {(kind(o), o) for o in xs} # as sets, {1}, {1.} and {True} are equal
