@@ -613,7 +613,7 @@ def _judged(self:Exercise, f):
 def _mistaken(self:Exercise, cases, gots):
     "The message of the mistake that has these outcomes on every input"
     for m,f in self.mistakes.values():
-        if all(_alike(a, b, self.rtol) for a,b in zip(gots, self._ours(f, cases))): return m
+        if all(_alike(got, *self._ours(f, [o]), self.rtol) for got,o in zip(gots, cases)): return m
 
 @patch
 def _wrong(self:Exercise, args, got, want, mistake):
