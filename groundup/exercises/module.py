@@ -12,7 +12,7 @@ from copy import deepcopy
 from inspect import Signature
 import torch
 from torch import nn
-from ..exercise import Book
+from ..exercise import Book, Wrong
 from ..module import Linear, Module, ReLU, Sequential, fan_uniform
 
 # %% ../../nbs/exercises/07_module.ipynb #5a49322f
@@ -42,9 +42,9 @@ def _look(make, x, shapes, start=None, fill=_fill):
     "The parameters of a module, then its output and its gradients"
     with _sorted():
         m = make()
-        if not hasattr(m, 'named_parameters'): raise TypeError(f'{type(m).__name__} is no module: begin with `class {type(m).__name__}(nn.Module):`')
+        if not hasattr(m, 'named_parameters'): raise Wrong('It is no module: the base class stands in brackets behind the name, as in the stub.')
         if type(m).__call__ not in (nn.Module.__call__,Module.__call__):
-            raise TypeError(f'{type(m).__name__} has its own `__call__`: write `forward`, which the `__call__` of a module calls')
+            raise Wrong('It has its own `__call__`: write `forward`, which the `__call__` of a module calls.')
         found = {n:tuple(p.shape) for n,p in m.named_parameters()}
         if isinstance(shapes, list): found = [*found.values()] # names are free
         seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None}
@@ -55,7 +55,7 @@ def _look(make, x, shapes, start=None, fill=_fill):
         params = [*named.values()] if isinstance(shapes, list) else [named[n] for n in shapes] # in whatever order they were made
         fill(params)
         out = m(x)
-        if out is None: raise TypeError('forward gives nothing: is `return` missing?')
+        if out is None: raise Wrong('`forward` gives nothing: is `return` missing?')
         if not torch.is_tensor(out): return seen | {'output':out}
         dout = torch.linspace(-2, 3, out.numel()).view(out.shape)
         grads = torch.autograd.grad(out, [x,*params], dout, allow_unused=True)
@@ -530,7 +530,7 @@ def _entries(module): return dict([*module.named_parameters(), *module.named_buf
 def _see_loaded(f, module, state):
     objects = _entries(module)
     with _sorted(): left = f(module, state)
-    if left is None: raise TypeError('load_matching gives nothing: is `return` missing?')
+    if left is None: raise Wrong('It gives nothing: is `return` missing?')
     now = _entries(module)
     return {'stay as they were':left, 'state afterwards':{n:p.detach() for n,p in now.items()},
             'same objects':[*now]==[*objects] and all(now[n] is objects[n] for n in now),
