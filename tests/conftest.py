@@ -35,6 +35,6 @@ def browser(chromium):
     args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
             '--disable-sync', '--no-first-run', '--disable-dev-shm-usage']
     with sync_playwright() as p:
-        res = p.chromium.launch(executable_path=chromium, args=args, timeout=90_000)
+        res = p.chromium.launch(executable_path=chromium, args=args, timeout=240_000)
         yield res
         res.close()

@@ -254,7 +254,7 @@ class Tab:
         self.address, self.asked, self.errors = address, [], []
         self.context = browser.new_context(permissions=['clipboard-read', 'clipboard-write'])
         self.page = self.context.new_page()
-        self.page.set_default_timeout(90_000) # a busy machine is slow, not wrong
+        self.page.set_default_timeout(240_000) # a busy machine is slow, not wrong
         self.page.on('request', lambda r: self.asked.append(r.url))
         self.page.on('pageerror', lambda e: self.errors.append(str(e)))
         self.page.on('console', self.heard)
