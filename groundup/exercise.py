@@ -325,6 +325,13 @@ _errors = {RecursionError:' It calls itself without end, or deeper than Python g
            SystemExit:' It wants to leave Python: an answer returns a value.'}
 
 # %% ../nbs/support/exercise.ipynb #17a0ced9
+def _names(way): return ', '.join(re.findall(r"\['(.*?)'\]", way))
+
+def _placed(s):
+    "A difference that begins with a way through dicts, such as `at ['gradients']['x']: `, in words"
+    m = re.match(r"at ((?:\['[^']*'\])+)(: )?(.*)", s, re.S)
+    return f" in `{_names(m[1])}`: {'' if m[2] else 'at '}{m[3]}" if m else s
+
 def _explain(got, want, rtol=None):
     "A sentence about the first thing that is wrong"
     if _said(got): return got.message + '.'*(got.message[-1:] not in '.?!')
@@ -336,7 +343,8 @@ def _explain(got, want, rtol=None):
     if kind(a)!=kind(b) and type(a).__name__ in _odd: return _odd[type(a).__name__]
     near = None if d[0]=='value' else _near(a, b)
     how = f'Wrong {d[0]}' if near is None else f'The values are right{near.format(d[0])}'
-    return f'{how}: {d[1]}.'.replace(' array', ' NumPy array') if d[0]=='type' else f'{how}: {d[1]}.'
+    what = _placed(d[1]).replace(' array', ' NumPy array') if d[0]=='type' else _placed(d[1])
+    return f'{how}{"" if what.startswith(" in ") else ": "}{what}.'
 
 # %% ../nbs/support/exercise.ipynb #12d7240d
 def _spoilt(got, want, args):
@@ -631,8 +639,9 @@ def _facts(self:Exercise, args, got, want):
     facts = [('' if i else 'input', f'{k} = {brief(v)}') for i,(k,v) in enumerate(args.items())]
     if _said(got): return facts
     if got.error: facts += [('error', got.message), *[got.line]*bool(got.line)]
+    if got.error and kind(want.value)=='dict': return facts # long, and no answer to why
     way,a,b = ('',got.value,want.value) if got.error or want.error else _focus(got.value, want.value, self.rtol)
-    at = f'at {way}: ' if way else ''
+    at = f'{_names(way) or way}: ' if way else ''
     if not got.error: facts += [('got', at+brief(a))]
     return facts + [('expected', want.error.__name__ if want.error else at+brief(b))]
 

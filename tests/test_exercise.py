@@ -570,9 +570,9 @@ def test_only_what_differs_is_shown():
     def look(f, x): return {'size': len(x), 'of': {'long': torch.arange(29.), 'x': f(x)}}
     @b.exercise(center_inputs, 'abc', 1, 1, observe=look)
     def double(x): return 2*x
-    v = sees(lambda x: x+1, 'wrong', "Wrong value: at ['of']['x']: at index (0, 1): 3.0, expected 4.0", double)
-    assert dict(v.facts[1:]) == dict(got="at ['of']['x']: tensor([[2., 3., -2.], [4., 7., -4.]])",
-                                     expected="at ['of']['x']: tensor([[2., 4., -6.], [6., 12., -10.]])")
+    v = sees(lambda x: x+1, 'wrong', "Wrong value in `of, x`: at index (0, 1): 3.0, expected 4.0", double)
+    assert dict(v.facts[1:]) == dict(got="of, x: tensor([[2., 3., -2.], [4., 7., -4.]])",
+                                     expected="of, x: tensor([[2., 4., -6.], [6., 12., -10.]])")
 
 def test_errors_alike():
     "PyTorch's errors are told apart by their words, not by their numbers"
