@@ -8,6 +8,7 @@ __all__ = ['ReluFunction', 'Var', 'record', 'graph_order', 'first_gradient', 'ba
 
 # %% ../nbs/06_autograd.ipynb #57f43ee3
 from functools import wraps
+from numbers import Real
 import torch
 from torch import Tensor
 from .broadcasting import unbroadcast
@@ -50,11 +51,15 @@ def _repr(self):
     more = f', op={self.op!r}' if self.op else ', requires_grad=True'*self.requires_grad
     return f'Var({self.data!r}{more})'
 
-Var.__repr__ = _repr
+def _state(self): # for the modules `copy` and `pickle`
+    if self.op: raise RuntimeError(f'only leaves can be copied: this is the result of {self.op!r}')
+    return object.__getstate__(self)
+
+Var.__repr__,Var.__getstate__ = _repr,_state
 Var.shape = property(lambda self: self.data.shape, doc='The sizes of the axes')
 Var.ndim = property(lambda self: self.data.ndim, doc='The number of axes')
 Var.dtype = property(lambda self: self.data.dtype, doc='The type of the numbers')
-Var.is_leaf = property(lambda self: not self.op, doc='Made by hand, not computed from tracked Vars?')
+Var.is_leaf = property(lambda self: not self.op, doc='Not computed from tracked Vars?')
 
 # %% ../nbs/06_autograd.ipynb #1b81f70f
 def record(
@@ -63,17 +68,22 @@ def record(
     *args, **kwargs # more arguments of `f`, without a gradient
 )->Var: # tracked if an operand requires a gradient
     "Do an operation and remember it"
-    out,rules,*kept = f(*[o.data if isinstance(o, Var) else o for o in operands], *args, **kwargs)
-    if len(rules)!=len(operands):
-        raise ValueError(f'{_op(f)} gave {len(rules)} rules for {len(operands)} operands')
+    got = f(*[o.data if isinstance(o, Var) else o for o in operands], *args, **kwargs)
+    out,rules,*kept = _check_op(f, got, len(operands))
     v = Var(out)
     links = [(o, r if o.requires_grad else None) for o,r in zip(operands, rules) if isinstance(o, Var)]
     if [r for _,r in links if r is not None]: _track(v, _op(f), links, kept)
     return v
 
+# %% ../nbs/06_autograd.ipynb #c306787d
 def _op(f): return getattr(f, '__name__', '').strip('_') or 'op'
 
-# %% ../nbs/06_autograd.ipynb #c306787d
+def _check_op(f, got, n):
+    if not isinstance(got, (tuple,list)) or len(got)<2 or not isinstance(got[1], (tuple,list)):
+        raise TypeError(f'{_op(f)} must give a result and a tuple of rules')
+    if len(got[1])!=n: raise ValueError(f'{_op(f)} gave {len(got[1])} rules for {n} operands')
+    return got
+
 def _track(v, op, links, kept):
     for o,r in links:
         if o.requires_grad and o.data.dtype!=v.data.dtype:
@@ -122,10 +132,20 @@ def _check_kept(v):
             raise RuntimeError(f'a tensor that {v.op!r} needs for the way back was changed in place')
 
 def _add_gradient(grads, v, p, d):
+    gave,has = f'a rule of {v.op!r} gave ','its operand is '
+    if not isinstance(d, Tensor): raise TypeError(f'{gave}a {type(d).__name__}, not a tensor')
     if d.shape!=p.data.shape:
-        shapes = f'gave {tuple(d.shape)}, its operand is {tuple(p.shape)}'
-        raise ValueError(f'a rule of {v.op!r} {shapes}: unbroadcast?')
+        raise ValueError(f'{gave}{tuple(d.shape)}, {has}{tuple(p.shape)}: unbroadcast?')
+    if d.dtype!=p.data.dtype: raise TypeError(f'{gave}{d.dtype}, {has}{p.dtype}')
     grads[p] = grads[p]+d if p in grads else d
+
+# %% ../nbs/06_autograd.ipynb #e4c02b70
+def _store(v, g):
+    if v.is_leaf: g = g.clone() if v.grad is None else v.grad+g
+    v.grad = g
+
+def _let_go(v):
+    if not v.is_leaf: v.links,v.kept = None,()
 
 # %% ../nbs/06_autograd.ipynb #f05b4054
 def backward(self,
@@ -138,9 +158,9 @@ def backward(self,
         _check_kept(v)
         for p,rule in v.links:
             if rule is not None: _add_gradient(grads, v, p, rule(grads[v]))
-    for v,g in grads.items(): v.grad = g if not v.is_leaf else g.clone() if v.grad is None else v.grad+g
-    for v in [] if retain_graph else order:
-        if not v.is_leaf: v.links,v.kept = None,()
+    for v,g in grads.items(): _store(v, g)
+    if not retain_graph:
+        for v in order: _let_go(v)
 
 Var.backward = backward
 
@@ -177,10 +197,26 @@ def both_sides(
     f # operation with two operands, named like Python's method without the underscores
 ): # the same
     "Let a sign such as `+` do the operation, whichever side the Var is on"
-    known = Var,Tensor,int,float
+    known = Var,Tensor,Real
     setattr(Var, f'__{_op(f)}__', lambda a,b: record(f, (a, b)) if isinstance(b, known) else NotImplemented)
     setattr(Var, f'__r{_op(f)}__', lambda a,b: record(f, (b, a)) if isinstance(b, known) else NotImplemented)
     return f
+
+# %% ../nbs/06_autograd.ipynb #240cd624
+def check_rule(
+    f, # a function that works on tensors and on Vars
+    *ts:Tensor # its arguments, floats
+):
+    "Hold the value and the gradients of `f` on Vars against PyTorch"
+    from groundup.testing import same
+    theirs = [t.clone().requires_grad_() for t in ts]
+    vs = [Var(t.clone(), requires_grad=True) for t in ts]
+    want,got = f(*theirs),f(*vs)
+    same(got.data, want.detach())
+    gradient = torch.linspace(-1, 2, want.numel(), dtype=want.dtype).view(want.shape) # uneven
+    want.backward(gradient)
+    got.backward(gradient)
+    same([v.grad for v in vs], [t.grad for t in theirs])
 
 # %% ../nbs/06_autograd.ipynb #570913b5
 def _fit(g, t):
@@ -219,7 +255,7 @@ def _log(a): return a.log(), (lambda g: g/a,), a
 @method('pow','__pow__')
 def _pow(a, exponent):
     n,kind = exponent,type(exponent).__name__
-    if not isinstance(n, (int,float)): raise TypeError(f'exponent is not a number: it is a {kind}')
+    if not isinstance(n, Real): raise TypeError(f'exponent is not a number: it is a {kind}')
     return a**n, (lambda g: g*(n*a**(n-1)) if n else torch.zeros_like(g),), a
 @method('clamp_min')
 def _clamp_min(a, min): return (out := a.clamp_min(min)), (lambda g: g.masked_fill(out<=min, 0),), out
@@ -260,22 +296,6 @@ def _getitem(a, i):
         return g.new_zeros(a.numel()).index_add(0, places, g.reshape(-1)).view(a.shape)
     return a[i], (rule,), *(i if isinstance(i, tuple) else (i,))
 
-# %% ../nbs/06_autograd.ipynb #240cd624
-def check_rule(
-    f, # a function that works on tensors and on Vars
-    *ts:Tensor # its arguments, floats
-):
-    "Hold the value and the gradients of `f` on Vars against PyTorch"
-    from groundup.testing import same
-    theirs = [t.clone().requires_grad_() for t in ts]
-    vs = [Var(t.clone(), requires_grad=True) for t in ts]
-    want,got = f(*theirs),f(*vs)
-    same(got.data, want.detach())
-    gradient = torch.linspace(-1, 2, want.numel(), dtype=want.dtype).view(want.shape) # uneven
-    want.backward(gradient)
-    got.backward(gradient)
-    same([v.grad for v in vs], [t.grad for t in theirs])
-
 # %% ../nbs/06_autograd.ipynb #3eb61598
 def _in_place(sign):
     def refuse(self, other):
@@ -283,4 +303,4 @@ def _in_place(sign):
         raise RuntimeError('a leaf that requires a gradient cannot be changed like this: change its `.data`')
     return refuse
 
-for _sign in ('add','sub','mul','truediv'): setattr(Var, f'__i{_sign}__', _in_place(_sign))
+for _sign in ('add','sub','mul','truediv','pow'): setattr(Var, f'__i{_sign}__', _in_place(_sign))
