@@ -3,6 +3,7 @@ import os, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root/'tools'))
@@ -11,6 +12,11 @@ browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stab
             '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
             '/Applications/Chromium.app/Contents/MacOS/Chromium']
 advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test ONLY=pytest'
+
+
+# random examples are the same in each run, and no verdict depends on the speed of the machine
+settings.register_profile('groundup', derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('groundup')
 
 
 @pytest.fixture(scope='session', autouse=True)

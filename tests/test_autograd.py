@@ -9,7 +9,7 @@ from groundup.exercises import autograd as ex
 from groundup.init import lin, relu
 from groundup.testing import same
 
-fast = settings(derandomize=True, deadline=None, max_examples=200)
+fast = settings(max_examples=200)
 t64 = lambda *shape, seed=0: torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 def leaf(t, name=''): return Var(t, requires_grad=True, name=name)
 def counting(n, like): return torch.linspace(-1, 2, n, dtype=like.dtype)

@@ -6,7 +6,7 @@ from groundup.backprop import *
 from groundup.init import lin, relu
 from groundup.testing import raises, same
 
-quick = settings(derandomize=True, deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 size = st.integers(1, 5)
 seeds = st.integers(0, 10**6)
 f64 = torch.float64

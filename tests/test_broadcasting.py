@@ -10,7 +10,7 @@ from groundup.broadcasting import bshape, expand_as, explain_broadcast, matmul_b
 from groundup.matmul import test_product as hold_product
 from groundup.testing import same
 
-calm = settings(derandomize=True, deadline=None, max_examples=300, database=None)
+calm = settings(max_examples=300)
 sizes = st.sampled_from([0,1,1,1,2,3,3,4])
 shapes = st.lists(sizes, max_size=5).map(tuple)
 

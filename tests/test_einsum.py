@@ -7,7 +7,7 @@ from groundup.einsum import align, contraction_cost, einsum, label_sizes, matmul
 from groundup.matmul import test_product as hold_product
 from groundup.testing import difference, same
 
-checked = settings(derandomize=True, deadline=None, max_examples=520)
+checked = settings(max_examples=520)
 errors = ValueError,TypeError
 
 @pytest.fixture(autouse=True, scope='module')

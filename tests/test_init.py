@@ -9,7 +9,7 @@ from torch import nn
 from groundup import init as gi
 from groundup.testing import difference, same, seed
 
-quick = settings(derandomize=True, deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 fans = st.integers(1, 60)
 
 @pytest.fixture(scope='module', autouse=True)

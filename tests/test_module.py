@@ -16,7 +16,7 @@ from groundup.module import (SGD, AutoInit, AutoModule, Linear, LinearLayer, Mod
                              Optimizer, fan_uniform, leaves, once, roll, show_tree, walk)
 from groundup.testing import same
 
-calm = settings(derandomize=True, deadline=None, max_examples=150, database=None)
+calm = settings(max_examples=150)
 fewer = settings(calm, max_examples=40)
 libs = ours, nn
 
