@@ -119,12 +119,9 @@ def _check_result(out, ts, args):
     if any(torch.is_tensor(a) and not torch.equal(t, a) for t,a in zip(ts, args)):
         raise Wrong('`forward` changes its argument in place: others hold it too, so make a new tensor.')
 
-# %% ../../nbs/exercises/06_autograd.ipynb #46726ea5
-def _both_ways(f, *args):
-    "The result of `f.apply`, and what `f.backward` gives; PyTorch gets zeros, so that it does not complain first"
-    _check_function(f)
-    ts = [a.detach().clone().requires_grad_() if torch.is_tensor(a) else a for a in args]
-    given = []
+# %% ../../nbs/exercises/06_autograd.ipynb #7b5d5919
+def _heard(f, args, given):
+    "`f`, with what its `backward` gives put into `given`; PyTorch gets zeros, so that it does not complain first"
     def backward(ctx, grad_output):
         before = grad_output.clone()
         out = f.backward(ctx, grad_output)
@@ -132,7 +129,14 @@ def _both_ways(f, *args):
             raise Wrong('`backward` changes `grad_output` in place: others hold it too, so make a new tensor.')
         given.extend(out if isinstance(out, tuple) else [out])
         return tuple(torch.zeros_like(a) if torch.is_tensor(a) else None for a in args)
-    out = type(f)(f.__name__, (f,), dict(backward=staticmethod(backward))).apply(*ts)
+    return type(f)(f.__name__, (f,), dict(backward=staticmethod(backward)))
+
+# %% ../../nbs/exercises/06_autograd.ipynb #46726ea5
+def _both_ways(f, *args):
+    "The result of `f.apply`, and what `f.backward` gives"
+    _check_function(f)
+    ts,given = [a.detach().clone().requires_grad_() if torch.is_tensor(a) else a for a in args],[]
+    out = _heard(f, args, given).apply(*ts)
     _check_result(out, ts, args)
     out.backward(torch.linspace(-2, 3, out.numel(), dtype=out.dtype).view(out.shape))
     while len(given)>len(args) and given[-1] is None: given.pop() # PyTorch allows more `None` than arguments
@@ -905,6 +909,7 @@ def _small(kind, *ts):
         for p in graph_order(v := (a*b+a).sum()): p.grad = torch.ones_like(p.data)
         return v, a
 
+# %% ../../nbs/exercises/06_autograd.ipynb #74f948b4
 def _counted(rule, calls):
     def count(g): calls.append(rule); return rule(g)
     return count
@@ -1092,15 +1097,21 @@ def _check_parts(got):
     if len(rules)!=1: raise Wrong(f'There must be one rule, for one operand: here are {len(rules)}.')
     if not callable(rules[0]): raise Wrong(f'A rule is a function of the gradient that comes back, not a {type(rules[0]).__name__}.')
 
+# %% ../../nbs/exercises/06_autograd.ipynb #1c000a65
+def _answer(rule, g):
+    d = rule(g)
+    if d is None: raise Wrong('The rule gives nothing back: is its `return` missing?')
+    if not torch.is_tensor(d): raise Wrong(f'The rule gives a {type(d).__name__}, not a tensor.')
+    return d
+
+# %% ../../nbs/exercises/06_autograd.ipynb #cf6d3296
 def _recorded(f, a, *args):
     "The result of an operation on a Var, and the gradient that its rule gives"
     got = f(a, *args)
     if got is None: return
     _check_parts(got)
     g = torch.linspace(-2, 3, got[0].numel(), dtype=got[0].dtype).view(got[0].shape)
-    first = got[1][0](g)
-    if not torch.is_tensor(first):
-        raise Wrong(f'The rule gives a {type(first).__name__}, not a tensor.' if first is not None else 'The rule gives nothing back: is its `return` missing?')
+    first = _answer(got[1][0], g)
     first,v = first.clone(),Var(a, requires_grad=True)
     def op(*args): return got
     op.__name__ = f.__name__
