@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['palette', 'show', 'show_images', 'show_shapes', 'show_net', 'show_curves', 'show_scale', 'show_aligned',
-           'show_outline', 'show_bands', 'show_histograms', 'show_stretched', 'Table']
+           'show_outline', 'show_tree', 'show_bands', 'show_histograms', 'show_stretched', 'Table']
 
 # %% ../nbs/support/plotting.ipynb #5609375e
 import sys
@@ -316,6 +316,27 @@ def show_outline(
     ax.set(xlim=(-.2,max(r[0] for r in rows)+4.6), ylim=(-.62*len(rows)+.2,.4))
     ax.axis('off')
     return fig
+
+# %% ../nbs/support/plotting.ipynb #7e0a5c12
+def _tree_rows(module, name, depth, seen):
+    "Rows for `show_outline`: a module, its tensors, then its parts"
+    def met(o): return id(o) in seen or bool(seen.add(id(o)))
+    yield depth, f'{name}: {type(module).__name__}', None, '#eef3f8', met(module)
+    for kind,colour in (('_parameters',palette[0]), ('_buffers',palette[4])):
+        for n,t in getattr(module, kind).items():
+            if t is not None: yield depth+1, f'{n} {tuple(t.shape)}', tuple(t.shape), colour, met(t)
+    for n,m in module._modules.items():
+        if m is not None: yield from _tree_rows(m, n, depth+1, seen)
+
+# %% ../nbs/support/plotting.ipynb #7e0a5c13
+def show_tree(
+    module, # a module of PyTorch, or of lesson 07
+    name:str='model' # what stands at the root
+): # the figure
+    "Draw a module as a tree: parameters blue, buffers orange, what was met before dashed"
+    if not hasattr(module, '_modules'):
+        raise TypeError(f'module is a {type(module).__name__}, which has no dictionary of modules')
+    return show_outline(_tree_rows(module, name, 0, set()))
 
 # %% ../nbs/support/plotting.ipynb #a4d1c0e2
 def _thin(t):
