@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['palette', 'show', 'show_images', 'show_shapes', 'show_net', 'show_curves', 'show_scale', 'show_aligned',
-           'show_outline', 'show_tree', 'show_bands', 'show_histograms', 'show_stretched', 'Table']
+           'show_outline', 'show_tree', 'show_bands', 'band', 'show_depth', 'show_histograms', 'show_stretched',
+           'Table']
 
 # %% ../nbs/support/plotting.ipynb #5609375e
 import sys
@@ -349,50 +350,103 @@ def _decades(ax):
     if high-low<2: ax.set_ylim(10**np.floor(low), 10**np.ceil(high))
     if high-low>40: ax.set_yticks(10.**np.arange(np.ceil(low/20)*20, high, 20))
 
+# %% ../nbs/support/plotting.ipynb #bbb903c4
+def _check_bands(bands):
+    if not bands: raise ValueError('bands is empty: there is no curve to draw')
+    for name,b in bands.items():
+        if not len(b[0]): raise ValueError(f'{name!r} has no point that a logarithmic axis can show')
+
+def _band(ax, x, middle, low, high, color):
+    ax.plot(x, middle, color=color, lw=2)
+    ax.fill_between(x, low, high, color=color, alpha=.18, lw=0)
+    ax.grid(color='#dddddd', lw=.7)
+    for s in ('top','right'): ax.spines[s].set_visible(False)
+
 # %% ../nbs/support/plotting.ipynb #a4d1c0e3
 def show_bands(
     bands:dict, # name -> (x, middle, low, high), each (n,), above 0
     xlabel:str, # with the unit in brackets
     ylabel:str, # with the unit in brackets
-    size:tuple=(4.4,3) # inches
+    size:tuple=(4.4,3), # inches
+    ax=None # draw here; into a new figure if None
 ): # the figure
     "Draw curves with a band around each, on a logarithmic axis"
-    if not bands: raise ValueError('bands is empty: there is no curve to draw')
-    for name,b in bands.items():
-        if not len(b[0]): raise ValueError(f'{name!r} has no point that a logarithmic axis can show')
-    fig = show_curves({k:tuple(map(_thin, b)) for k,b in bands.items()}, xlabel, ylabel, logy=True, size=size)
-    _decades(fig.axes[0])
+    _check_bands(bands)
+    if ax is None: ax = _plt().subplots(figsize=size)[1]
+    for k,b in enumerate(bands.values()): _band(ax, *map(_thin, b), palette[k%len(palette)])
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale='log')
+    _end_names(ax, {name:b[:2] for name,b in bands.items()})
+    _decades(ax)
+    return ax.figure
+
+# %% ../nbs/support/plotting.ipynb #be0d460b
+def band(
+    s # a statistic (draws,layers), tensor or array
+)->tuple: # depth, middle, low, high, each (n,): they end where the band meets 0, inf or nan
+    "Median and the range from 5 % to 95 % of the draws, as far as a logarithmic axis can show them"
+    s = _np(s)
+    if s.ndim!=2 or not len(s): raise ValueError(f's must be (draws,layers): its shape is {s.shape}')
+    with np.errstate(invalid='ignore'): low,mid,high = np.quantile(s, [.05,.5,.95], 0)
+    good = np.isfinite(high) & (low>0)
+    n = len(good) if good.all() else int(good.argmin())
+    return np.arange(1, n+1), mid[:n], low[:n], high[:n]
+
+# %% ../nbs/support/plotting.ipynb #15a6d93a
+def show_depth(
+    curves:dict, # name -> a statistic (draws,layers), such as `signal(...).std`
+    back:dict=None, # the same on the way back, in a second panel
+    ylabel:str='std', xlabel:str='layer',
+    size:tuple=(4.4,3) # inches of one panel
+): # the figure
+    "Draw a statistic against depth: its median over the draws and a band from 5 % to 95 %"
+    panels = {'':curves} if back is None else {'forwards':curves, 'backwards':back}
+    fig,axs = _plt().subplots(len(panels), figsize=(size[0],size[1]*len(panels)), squeeze=False)
+    for ax,(title,cs) in zip(axs[:,0], panels.items()):
+        ax.set_title(title, loc='left', fontsize=10)
+        show_bands({name:band(s) for name,s in cs.items()}, xlabel, ylabel, ax=ax)
+    for ax in axs[:-1,0]: ax.set_xlabel('')
     return fig
 
 # %% ../nbs/support/plotting.ipynb #a4d1c0e8
-def _hist(ax, t, top, color):
+def _hist(ax, t, top, height, color):
     counts,edges = np.histogram(_np(t), 15, (-top,top))
-    ax.stairs(counts/max(_np(t).size, 1), edges, fill=True, color=color)
-    ax.set(xticks=[], yticks=[], xlim=(-top,top), ylim=(0,1))
+    shares = counts/max(_np(t).size, 1)
+    ax.stairs(shares, edges, fill=True, color=color)
+    ax.set(xticks=[], yticks=[], xlim=(-top,top), ylim=(0,height))
+    for s,at in zip(shares, (edges[:-1]+edges[1:])/2):
+        if s>height: ax.text(at+top/8, height, f'{s:.2f}', va='top', fontsize=9)
     for s in ('left','top','right'): ax.spines[s].set_visible(False)
+
+# %% ../nbs/support/plotting.ipynb #16f96483
+def _check_layers(rows, layers):
+    for name,ts in rows.items():
+        for n in layers:
+            if not 1<=n<=len(ts): raise ValueError(f'{name!r} has layers 1 to {len(ts)}: there is no layer {n}')
+    if not rows or not len(layers): raise ValueError(f'nothing to draw: {len(rows)} rows of {len(layers)} layers')
+
+def _finish_hists(fig, axs, layers, top, xlabel):
+    for n,ax in zip(layers, axs[0]): ax.set_title(f'layer {n}', fontsize=10)
+    for ax in axs[-1]: ax.set_xticks([-top,0,top])
+    fig.supxlabel(xlabel, fontsize=10)
+    return fig
 
 # %% ../nbs/support/plotting.ipynb #a4d1c0e9
 def show_histograms(
     rows:dict, # name -> tensors or arrays of any shape, one for each layer, such as `activations` gives
     layers:list, # numbers of the layers to show, from 1
     top:float=3, # the axis goes from -top to top; what lies beyond is counted and not drawn
-    xlabel:str='activation'
+    xlabel:str='activation',
+    height:float=1 # the panels show shares from 0 to `height`; a higher bar is cut and has its share beside it
 ): # the figure
-    "Histograms, as shares from 0 to 1: a row for each network, a column for each layer"
-    for name,ts in rows.items():
-        for n in layers:
-            if not 1<=n<=len(ts): raise ValueError(f'{name!r} has layers 1 to {len(ts)}: there is no layer {n}')
-    if not rows or not len(layers): raise ValueError(f'nothing to draw: {len(rows)} rows of {len(layers)} layers')
-    size = (.85*len(layers)+1.2, .9*len(rows)+.5)
+    "Histograms, as shares: a row for each network, a column for each layer"
+    _check_layers(rows, layers)
+    size = (.85*len(layers)+1.2, 1.05*len(rows)+.5)
     fig,axs = _plt().subplots(len(rows), len(layers), figsize=size, squeeze=False, layout='constrained')
     for k,((name,ts),line) in enumerate(zip(rows.items(), axs)):
-        for n,ax in zip(layers, line): _hist(ax, ts[n-1], top, palette[k%len(palette)])
+        for n,ax in zip(layers, line): _hist(ax, ts[n-1], top, height, palette[k%len(palette)])
         line[0].set_ylabel(name, rotation=0, ha='right', va='center')
-        line[0].set_yticks([0,1])
-    for n,ax in zip(layers, axs[0]): ax.set_title(f'layer {n}', fontsize=10)
-    for ax in axs[-1]: ax.set_xticks([-top,0,top])
-    fig.supxlabel(xlabel, fontsize=10)
-    return fig
+        line[0].set_yticks([0,height])
+    return _finish_hists(fig, axs, layers, top, xlabel)
 
 # %% ../nbs/support/plotting.ipynb #2036b7bf
 def _few(n): return [*range(n)] if n<7 else [0,1,2,None,n-1] # None: the middle is left out
