@@ -93,7 +93,8 @@ def show_images(
     x, # images (n,784) or (n,height,width); larger is darker
     labels=None, # (n,), written above
     cols:int=10, # images in a row
-    size:float=.72 # inches, of each
+    size:float=.72, # inches, of each
+    frame:bool=False # a line around each?
 ): # the figure
     "Draw images in rows, each with its label"
     x = _np(x)
@@ -108,6 +109,7 @@ def show_images(
     for ax in axs.flat: ax.axis('off')
     for k,(ax,im) in enumerate(zip(axs.flat, x)):
         ax.imshow(im, cmap='gray_r', interpolation='nearest')
+        if frame: ax.set(xticks=[], yticks=[]), ax.axis('on')
         if labels is not None: ax.set_title(str(_np(labels)[k]), fontsize=11, pad=2)
     return fig
 
