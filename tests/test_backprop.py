@@ -168,6 +168,11 @@ def test_numgrad_refuses():
     with raises(TypeError, 'f gives a NoneType'): numgrad(lambda v: None, x)
     with raises(TypeError, 'f gives a str'): numgrad(str, x)
     with raises(TypeError, 'dout is torch.float32'): numgrad(lambda v: v, x, dout=torch.ones(2))
+    with raises(TypeError, 'x is torch.float32: central differences need float64'): numgrad(torch.sum, x.float())
+    with raises(TypeError, 'x is not a tensor: it is a list'): numgrad(sum, [1.])
+    with raises(TypeError, 'f gives torch.float32: everything in it must be float64'): numgrad(lambda v: v.float().sum(), x)
+    with raises(ValueError, 'f gives (2,), not one number: pass dout'): numgrad(lambda v: v, x)
+    with raises(ValueError, 'dout is (3,), its tensor is (2,)'): numgrad(lambda v: v, x, dout=d(3))
     same(numgrad(torch.sum, d(0)), d(0))
 
 def test_gradcheck_names_what_differs():
@@ -177,7 +182,7 @@ def test_gradcheck_names_what_differs():
     assert gradcheck(lin, inputs, good, dout=dout) is True
     bad = good['w'].clone()
     bad[2,1] += 1
-    with raises(AssertionError, f'the gradient of w at index (2, 1) is {bad[2,1]:.6g}, central differences give {bad[2,1]-1:.6g}'):
+    with raises(AssertionError, f'the gradient of w at index (2, 1) is {bad[2,1]:.4g}, central differences give {bad[2,1]-1:.4g}'):
         gradcheck(lin, inputs, good | {'w':bad}, dout=dout)
     with raises(AssertionError, 'the gradient of b is (1, 4), its tensor is (4,)'):
         gradcheck(lin, inputs, good | {'b':dout.sum(0, keepdim=True)}, dout=dout)
@@ -188,6 +193,11 @@ def test_gradcheck_names_what_differs():
     with raises(ValueError, "grads has ['B'], inputs has ['x', 'w', 'b']"): gradcheck(lin, inputs, good | {'B':good['b']}, dout=dout)
     with raises(ValueError, 'inputs is empty'): gradcheck(lin, {}, {})
 
+def test_gradcheck_shows_two_numbers_that_differ():
+    x = torch.tensor(3., dtype=f64)
+    with raises(AssertionError, 'v is 6.0002, central differences give 6 '): gradcheck(torch.square, dict(v=x), dict(v=2*x+2e-4))
+    with raises(AssertionError, 'v is 5, central differences give 6 '): gradcheck(torch.square, dict(v=x), dict(v=2*x-1))
+
 def test_the_squeeze():
     out,y = d(200, 1),d(200)
     for bad in (y[:,None],y[:1],y[None],d(1),d()):
@@ -197,6 +207,9 @@ def test_the_squeeze():
         with raises(ValueError, 'out is'): mse_grad(bad, y)
     same(mse(out[:1], y[:1]).shape, torch.Size([]))
     with raises(TypeError, 'targ is not a tensor'): mse(out, y.tolist())
+    with raises(ValueError, 'the batch is empty'): mse(out[:0], y[:0])
+    for o,t in ((out.float(), y),(out.long(), y.long())):
+        with raises(TypeError, 'out must be a float at least as wide as targ'): mse(o, t)
 
 def test_out_of_order():
     x,w,b = d(2, 3),d(3, 4),d(4)
@@ -211,6 +224,7 @@ def test_out_of_order():
     out.g = torch.ones(2, 4)
     with raises(TypeError, 'out.g is torch.float32, its tensor is torch.float64'): lin_grad(x, out, w, b)
     with raises(TypeError, 'g is torch.int64'): add_grad(x, torch.ones(2, 3, dtype=torch.int64))
+    with raises(ValueError, 'g is (3, 2), its tensor is (2, 3)'): add_grad(x, d(3, 2))
 
 @pytest.mark.parametrize('make', [first,second])
 def test_backward_before_forward_and_twice(make):
@@ -236,6 +250,29 @@ def test_an_error_does_not_use_up_the_call():
     layer.backward(torch.ones_like(x))
     same(x.g, (x>0).double())
 
+class Sigmoid(Layer):
+    def forward(self, inp): return torch.sigmoid(inp)
+    def bwd(self, dout, inp): add_grad(inp, dout*self.out*(1-self.out))
+
+def test_bwd_may_use_the_output():
+    x,dout,layer = d(2, 3),d(2, 3),Sigmoid()
+    layer(x)
+    layer.backward(dout)
+    same(x.g, auto(torch.sigmoid, x, dout=dout)[0])
+    assert not {'args','out'} & set(vars(layer))
+
+def test_a_bwd_that_fails_is_not_run_again():
+    "What it had added would be added twice"
+    class Half(Layer):
+        def forward(self, inp): return inp/2
+        def bwd(self, dout, inp): add_grad(inp, dout/2); 1/0
+    x,layer = d(2),Half()
+    layer(x)
+    with raises(ZeroDivisionError): layer.backward(d(2))
+    g = x.g
+    with raises(RuntimeError, 'each call serves one backward()'): layer.backward(d(2))
+    assert x.g is g
+
 def test_unimplemented():
     class NoForward(Layer): pass
     class NoBwd(Layer):
@@ -257,7 +294,7 @@ def test_graph():
     assert len(arrows)==4 # an operand that is used three times has three lines
     w = with_g(torch.full((20,30), 2.), torch.full((20,30), -.25))
     texts = [t.get_text() for t in show_graph('l = lin(v,w)', v=torch.ones(1,20), w=w).axes[0].texts]
-    assert texts==['v','(1,20)','rms 1', 'w','(20,30)','rms 2','.g rms 0.25', 'lin','l']
+    assert texts==['v','(1,20)','rms 1', 'w','(20,30)','rms 2','.g rms .25', 'lin','l']
     with raises(ValueError, "a step is written 'out = op(a,b)': 'lin(x)'"): show_graph('lin(x)')
     with raises(ValueError, 'no step uses w'): show_graph('y = f(x)', w=1.)
     with raises(ValueError, 'a is made twice'): show_graph('a = f(x)', 'a = g(a)')
@@ -265,12 +302,6 @@ def test_graph():
     with raises(ValueError, "'out = op(a,b)': 3"): show_graph(3)
     import matplotlib.pyplot as plt
     plt.close('all')
-
-def test_alternately():
-    calls = []
-    a,b = alternately(lambda: calls.append('a'), lambda: calls.append('b'), rounds=3, calls=2)
-    assert len(a)==len(b)==3 and min(a+b)>=0
-    assert ''.join(calls)=='aabb'*4
 
 # --- exercises: mistakes of the four great kinds are told by name
 
