@@ -402,11 +402,12 @@ def show_depth(
 ): # the figure
     "Draw a statistic against depth: its median over the draws and a band from 5 % to 95 %"
     panels = {'':curves} if back is None else {'forwards':curves, 'backwards':back}
-    fig,axs = _plt().subplots(len(panels), figsize=(size[0],size[1]*len(panels)), squeeze=False)
+    size = size[0],size[1]*len(panels)
+    fig,axs = _plt().subplots(len(panels), figsize=size, squeeze=False, sharex=True, gridspec_kw=dict(hspace=.25))
     for ax,(title,cs) in zip(axs[:,0], panels.items()):
         ax.set_title(title, loc='left', fontsize=10)
         show_bands({name:band(s) for name,s in cs.items()}, xlabel, ylabel, ax=ax)
-    for ax in axs[:-1,0]: ax.set_xlabel('')
+    for ax in axs[:-1,0]: ax.set_xlabel('') # said once, below
     return fig
 
 # %% ../nbs/support/plotting.ipynb #a4d1c0e8
