@@ -169,6 +169,13 @@ def test_refused(eq, shapes): assert not hold(eq, tensors(shapes))
 def test_wrong_types(args):
     with pytest.raises(TypeError): einsum(*args)
 
+@pytest.mark.parametrize('args,words', [
+    ((torch.ones(2),torch.ones(2)), 'eq is no string: a Tensor'), (('i',), 'needs 1, but 0 came'), (('i,i',torch.ones(2),[1.,2.]), 'operand 1 is not a tensor: it is a list'),
+    (('i',np.ones(2)), 'operand 0 is not a tensor: it is a ndarray'), (('i,i',torch.ones(2),torch.ones(2).double()), 'dtypes differ: letter i')])
+def test_messages_for_wrong_types(args, words):
+    with pytest.raises((TypeError,ValueError)) as e: einsum(*args)
+    assert words in str(e.value), e.value
+
 @pytest.mark.parametrize('eq,shapes,words', [
     ('ik,kj->ij', [(2,3),(4,5)], 'letter k has size 3 in operand 0, but size 4 in operand 1'), ('ii', [(2,3)], 'letter i has sizes 2 and 3 in operand 0'),
     ('...,i...', [(2,5),(7,4,5)], 'axis -2 of the ellipsis has size 2 in operand 0, but size 4 in operand 1'), ('i->ix', [(2,)], "letter x is on the right of 'i->ix'"),
