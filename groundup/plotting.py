@@ -28,6 +28,11 @@ def _plt():
 
 def _np(t): return np.asarray(t.detach().cpu() if hasattr(t, 'detach') else t)
 
+def _signed(top):
+    "The colours of numbers from -top to top: orange, white, blue"
+    from matplotlib.colors import LinearSegmentedColormap
+    return dict(cmap=LinearSegmentedColormap.from_list('', [palette[1],'white',palette[0]]), vmin=-top, vmax=top)
+
 def _bare(ax):
     ax.set(xticks=[], yticks=[])
     for s in ax.spines.values(): s.set_visible(False)
@@ -46,10 +51,8 @@ def _text(v):
 
 # %% ../nbs/support/plotting.ipynb #e60e3051
 def _cells(ax, g, top):
-    from matplotlib.colors import LinearSegmentedColormap
     few = g.shape[0]<=12 and g.shape[1]<=14 # few enough to be read
-    ax.imshow(g.astype(float), vmin=-top, vmax=top, aspect='equal' if max(g.shape)<=40 else 'auto', interpolation='nearest',
-              cmap=LinearSegmentedColormap.from_list('', [palette[1],'white',palette[0]]))
+    ax.imshow(g.astype(float), aspect='equal' if max(g.shape)<=40 else 'auto', interpolation='nearest', **_signed(top))
     _bare(ax)
     if not few: return ax.patch.set_edgecolor('#999999'), ax.patch.set_linewidth(1)
     for k in range(g.shape[0]+1): ax.axhline(k-.5, color='#bbbbbb', lw=1, clip_on=False)
@@ -88,27 +91,34 @@ def show(
         if n in (marks or {}): _mark(ax, g, marks[n])
     return fig
 
-# %% ../nbs/support/plotting.ipynb #89044437
-def show_images(
-    x, # images (n,784) or (n,height,width); larger is darker
-    labels=None, # (n,), written above
-    cols:int=10, # images in a row
-    size:float=.72, # inches, of each
-    frame:bool=False # a line around each?
-): # the figure
-    "Draw images in rows, each with its label"
+# %% ../nbs/support/plotting.ipynb #89044436
+def _square(x):
     x = _np(x)
     if x.ndim==2:
         side = round(x.shape[1]**.5)
         if side**2!=x.shape[1]: raise ValueError(f'x has shape {x.shape}: {x.shape[1]} pixels are not a square')
         x = x.reshape(len(x), side, side)
     if x.ndim!=3: raise ValueError(f'x has shape {x.shape}: expected (n,pixels) or (n,height,width)')
+    return x
+
+# %% ../nbs/support/plotting.ipynb #89044437
+def show_images(
+    x, # images (n,784) or (n,height,width); larger is darker
+    labels=None, # (n,), written above
+    cols:int=10, # images in a row
+    size:float=.72, # inches, of each
+    frame:bool=False, # a line around each?
+    signed:bool=False # blue above 0 and orange below, on one scale for all?
+): # the figure
+    "Draw images in rows, each with its label"
+    x = _square(x)
     n,cols = len(x),min(cols, len(x))
     rows = -(-n//cols)
     fig,axs = _plt().subplots(rows, cols, figsize=(size*cols, (size+.23*(labels is not None))*rows), squeeze=False)
+    look = _signed(np.abs(x).max()) if signed else dict(cmap='gray_r')
     for ax in axs.flat: ax.axis('off')
     for k,(ax,im) in enumerate(zip(axs.flat, x)):
-        ax.imshow(im, cmap='gray_r', interpolation='nearest')
+        ax.imshow(im, interpolation='nearest', **look)
         if frame: ax.set(xticks=[], yticks=[]), ax.axis('on')
         if labels is not None: ax.set_title(str(_np(labels)[k]), fontsize=11, pad=2)
     return fig
@@ -142,8 +152,10 @@ def show_shapes(
     parts,colours = _parts(expr, sizes)
     fig,ax = _plt().subplots()
     at,top = 0.,0.
-    for p in parts:
-        if isinstance(p, str): ax.text(at+.45, 0, p, ha='center', va='center', fontsize=16); at += 1.3
+    for p,after in zip(parts, [*parts[1:],'']):
+        if isinstance(p, str):
+            ax.text(at+.45, 0, p, ha='center', va='center', fontsize=16)
+            at += 1.45 if ',' in after[-1].strip(',') else .9 # room for the letter of the rows
         else:
             at,h = _box(ax, at, *p, sizes, colours)
             top = max(top, h)
@@ -221,9 +233,12 @@ def _end_names(ax, curves):
     to_axes = lambda p: ax.transAxes.inverted().transform(ax.transData.transform(p))
     ax.figure.canvas.draw()
     ps = np.array([to_axes(ends[k]) for k in ok])
+    right = ps[:,0].max()+.03
     for (px,py),y,k in zip(ps, _spread(ps[:,1], .085), ok):
-        ax.annotate(list(curves)[k], (px,py), (px+.03,y), xycoords='axes fraction', textcoords='axes fraction', va='center',
-                    color=palette[k%len(palette)], fontsize=10, annotation_clip=False)
+        c = palette[k%len(palette)]
+        thread = dict(arrowstyle='-', color=c, lw=.8, ls=':', shrinkB=6) if px<right-.05 else None # to a curve that ends earlier
+        ax.annotate(list(curves)[k], (px,py), (right,y), xycoords='axes fraction', textcoords='axes fraction', va='center',
+                    color=c, fontsize=10, annotation_clip=False, arrowprops=thread)
 
 # %% ../nbs/support/plotting.ipynb #cf023d31
 def show_scale(
