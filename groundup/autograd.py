@@ -33,7 +33,6 @@ class ReluFunction(torch.autograd.Function):
 class Var:
     "A tensor that remembers how it was computed"
     __slots__ = 'data','requires_grad','name','grad','op','links','kept','__weakref__'
-    __array_ufunc__,__iter__ = None,None # NumPy keeps out; no loop over the rows
     def __init__(self,
         data:Tensor, # the numbers, any shape
         requires_grad:bool=False, # is its gradient wanted?
@@ -56,24 +55,11 @@ def _state(self): # for the modules `copy` and `pickle`
     return object.__getstate__(self)
 
 Var.__repr__,Var.__getstate__ = _repr,_state
+Var.__array_ufunc__ = Var.__iter__ = None # NumPy keeps out; no loop over the rows
 Var.shape = property(lambda self: self.data.shape, doc='The sizes of the axes')
 Var.ndim = property(lambda self: self.data.ndim, doc='The number of axes')
 Var.dtype = property(lambda self: self.data.dtype, doc='The type of the numbers')
 Var.is_leaf = property(lambda self: not self.op, doc='Not computed from tracked Vars?')
-
-# %% ../nbs/06_autograd.ipynb #1b81f70f
-def record(
-    f, # an operation: of tensors, gives a result, a tuple of rules, and the tensors that the rules remember
-    operands:tuple, # Vars, tensors or numbers
-    *args, **kwargs # more arguments of `f`, without a gradient
-)->Var: # tracked if an operand requires a gradient
-    "Do an operation and remember it"
-    got = f(*[o.data if isinstance(o, Var) else o for o in operands], *args, **kwargs)
-    out,rules,*kept = _check_op(f, got, len(operands))
-    v = Var(out)
-    links = [(o, r if o.requires_grad else None) for o,r in zip(operands, rules) if isinstance(o, Var)]
-    if [r for _,r in links if r is not None]: _track(v, _op(f), links, kept)
-    return v
 
 # %% ../nbs/06_autograd.ipynb #c306787d
 def _op(f): return getattr(f, '__name__', '').strip('_') or 'op'
@@ -84,12 +70,27 @@ def _check_op(f, got, n):
     if len(got[1])!=n: raise ValueError(f'{_op(f)} gave {len(got[1])} rules for {n} operands')
     return got
 
-def _track(v, op, links, kept):
-    for o,r in links:
+def _check_dtypes(v):
+    for o,_ in v.links:
         if o.requires_grad and o.data.dtype!=v.data.dtype:
-            raise TypeError(f'dtypes differ: {o.dtype} became {v.dtype} in {op}')
-    v.requires_grad,v.op,v.links = True,op,links
-    v.kept = [(t, t._version) for t in kept if isinstance(t, Tensor)]
+            raise TypeError(f'dtypes differ: {o.dtype} became {v.dtype} in {v.op}')
+
+# %% ../nbs/06_autograd.ipynb #1b81f70f
+def record(
+    f, # an operation: of tensors, gives a result, a tuple of rules, and the tensors that the rules need
+    operands:tuple, # Vars, tensors or numbers
+    *args, **kwargs # more arguments of `f`, without a gradient
+)->Var: # tracked if an operand requires a gradient
+    "Do an operation and remember it"
+    got = f(*[o.data if isinstance(o, Var) else o for o in operands], *args, **kwargs)
+    out,rules,*kept = _check_op(f, got, len(operands))
+    v = Var(out)
+    links = [(o, r if o.requires_grad else None) for o,r in zip(operands, rules) if isinstance(o, Var)]
+    if any(o.requires_grad for o,_ in links):
+        v.requires_grad,v.op,v.links = True,_op(f),links
+        v.kept = [(t, t._version) for t in kept if isinstance(t, Tensor)]
+        _check_dtypes(v)
+    return v
 
 # %% ../nbs/06_autograd.ipynb #a3fc34b9
 def graph_order(
@@ -108,44 +109,41 @@ def graph_order(
             stack += [(p, False) for p,_ in v.links]
     return order
 
-# %% ../nbs/06_autograd.ipynb #49b0708b
-def first_gradient(
-    v:Var, # where the way back starts
-    gradient:Tensor=None # what the caller gave
-)->Tensor: # of the shape of `v`
-    "The gradient of the result itself: 1 for a single number, else it must be given"
-    g,shape = gradient,tuple(v.shape)
-    if not v.requires_grad: raise RuntimeError('nothing was recorded: no operand requires a gradient')
-    if v.is_leaf: raise RuntimeError('backward() starts at a result, this is a leaf: compute with it first')
-    if g is None and v.data.numel()!=1:
-        raise ValueError(f'the result has the shape {shape}, not one number: pass a gradient of this shape')
-    if g is None: return torch.ones_like(v.data)
-    if not isinstance(g, Tensor): raise TypeError(f'gradient is a {type(g).__name__}, not a tensor')
-    if g.shape!=shape: raise ValueError(f'gradient is {tuple(g.shape)}, the result is {shape}')
-    if g.dtype!=v.dtype: raise TypeError(f'gradient is {g.dtype}, the result is {v.dtype}')
-    return g.detach()
-
 # %% ../nbs/06_autograd.ipynb #39517a0c
 def _check_kept(v):
     for t,n in v.kept:
         if t._version!=n:
             raise RuntimeError(f'a tensor that {v.op!r} needs for the way back was changed in place')
 
-def _add_gradient(grads, v, p, d):
-    gave,has = f'a rule of {v.op!r} gave ','its operand is '
-    if not isinstance(d, Tensor): raise TypeError(f'{gave}a {type(d).__name__}, not a tensor')
-    if d.shape!=p.data.shape:
-        raise ValueError(f'{gave}{tuple(d.shape)}, {has}{tuple(p.shape)}: unbroadcast?')
-    if d.dtype!=p.data.dtype: raise TypeError(f'{gave}{d.dtype}, {has}{p.dtype}')
-    grads[p] = grads[p]+d if p in grads else d
+def _check_gradient(g, v, gave='gradient is', has='the result is', hint=''):
+    if not isinstance(g, Tensor): raise TypeError(f'{gave} a {type(g).__name__}, not a tensor')
+    if g.shape!=v.data.shape: raise ValueError(f'{gave} {tuple(g.shape)}, {has} {tuple(v.shape)}{hint}')
+    if g.dtype!=v.data.dtype: raise TypeError(f'{gave} {g.dtype}, {has} {v.dtype}')
+    return g
+
+def _checked(d, v, p):
+    return _check_gradient(d, p, f'a rule of {v.op!r} gave', 'its operand is', ': unbroadcast?')
+
+# %% ../nbs/06_autograd.ipynb #49b0708b
+def first_gradient(
+    v:Var, # where the way back starts
+    gradient:Tensor=None # what the caller gave
+)->Tensor: # of the shape of `v`
+    "The gradient of the result itself: 1 for a single number, else it must be given"
+    if not v.requires_grad: raise RuntimeError('nothing was recorded: no operand requires a gradient')
+    if v.is_leaf: raise RuntimeError('backward() starts at a result, this is a leaf: compute with it first')
+    if gradient is not None: return _check_gradient(gradient, v).detach()
+    if v.data.numel()==1: return torch.ones_like(v.data)
+    shape = tuple(v.shape)
+    raise ValueError(f'the result has the shape {shape}, not one number: pass a gradient of this shape')
 
 # %% ../nbs/06_autograd.ipynb #e4c02b70
-def _store(v, g):
-    if v.is_leaf: g = g.clone() if v.grad is None else v.grad+g
-    v.grad = g
-
-def _let_go(v):
-    if not v.is_leaf: v.links,v.kept = None,()
+def _store(v, g, retain_graph):
+    "A leaf adds `g` to what it has; a result keeps `g`, and lets go of its operands"
+    if v.is_leaf: v.grad = g.clone() if v.grad is None else v.grad+g
+    else:
+        v.grad = g
+        if not retain_graph: v.links,v.kept = None,()
 
 # %% ../nbs/06_autograd.ipynb #f05b4054
 def backward(self,
@@ -153,23 +151,22 @@ def backward(self,
     retain_graph:bool=False # keep the graph, for a second way back or a picture?
 ):
     "Put the gradient of this result into `.grad` of all Vars it was computed from; leaves add it up"
-    grads,order = {self:first_gradient(self, gradient)},graph_order(self)
-    for v in reversed(order):
+    grads = {self:first_gradient(self, gradient)}
+    for v in reversed(graph_order(self)):
         _check_kept(v)
         for p,rule in v.links:
-            if rule is not None: _add_gradient(grads, v, p, rule(grads[v]))
-    for v,g in grads.items(): _store(v, g)
-    if not retain_graph:
-        for v in order: _let_go(v)
+            if rule is None: continue
+            d = _checked(rule(grads[v]), v, p)
+            grads[p] = grads[p]+d if p in grads else d
+    for v,g in grads.items(): _store(v, g, retain_graph)
 
 Var.backward = backward
 
-# %% ../nbs/06_autograd.ipynb #275a99b7
+# %% ../nbs/06_autograd.ipynb #3fa6a8d7
 _signs = dict(add='+', sub='−', mul='×', truediv='÷', matmul='@', neg='−', pow='power', getitem='index')
 
 def _box(v): return Box(v.name, _signs.get(v.op, v.op), v.data, v.grad, wanted=v.requires_grad)
 
-# %% ../nbs/06_autograd.ipynb #3fa6a8d7
 def draw_graph(
     v:Var # a result, before `backward()` or after `backward(retain_graph=True)`
 ): # the figure
@@ -221,7 +218,7 @@ def check_rule(
 # %% ../nbs/06_autograd.ipynb #570913b5
 def _fit(g, t):
     if g.shape==t.shape: return g
-    if g.shape[1:]==t.shape: return g.sum(0) # a bias: as `unbroadcast`, without its questions
+    if g.shape[1:]==t.shape: return g.sum(0) # a bias: the quick way
     return unbroadcast(g, t.shape)
 
 @both_sides
