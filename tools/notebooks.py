@@ -142,7 +142,8 @@ def smaller(svg):
     svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->', '', svg, flags=re.S)
     svg = re.sub(r"font-family: 'DejaVu Sans',[^;\"]*", "font-family: 'DejaVu Sans', sans-serif", svg)
     svg = re.sub(r' transform="rotate\(-0 [^"]*\)"', '', svg)
-    svg = re.sub(r'(?<=[\s"(,])-?\d+\.\d{3,}', lambda m: f'{float(m[0]):.2f}'.rstrip('0').rstrip('.'), svg)
+    def short(m): return f'{float(m[0]):.2f}'.rstrip('0').rstrip('.')
+    svg = re.sub(r'<[^>]*>', lambda tag: re.sub(r'(?<=[\s"(,])-?\d+\.\d{3,}', short, tag[0]), svg) # what one reads stays
     svg = re.sub(r'<g id="(?:text|patch|line2d|xtick|ytick|matplotlib\.axis|axes|figure|LineCollection)_\d+">', '<g>', svg)
     return re.sub(r'\s*\n\s*', ' ', svg).replace('> <', '><').strip()
 
