@@ -574,8 +574,8 @@ def show_strides(
     "Draw the numbers that tensors read in memory, with an arrow for each step along an axis: the last axis above, the first below"
     ts,names = [_np(t) for t in ts],names.split() or ['']*len(ts)
     if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
-    w = [max(.42*len(_places(t)[2]), 1.3) for t in ts]
-    fig,axs = _plt().subplots(1, len(ts), figsize=(sum(w)+.3*len(ts), 1.9), squeeze=False, layout='constrained', width_ratios=w)
+    w = [max(.34*len(_places(t)[2]), .9) for t in ts]
+    fig,axs = _plt().subplots(1, len(ts), figsize=(sum(w)+.12*len(ts), 1.7), squeeze=False, layout='constrained', width_ratios=w)
     for ax,t,n in zip(axs[0], ts, names):
         _memory(ax, t, 1.75)
         ax.set_title(f'{n} {t.shape}'.strip(), fontsize=10)
