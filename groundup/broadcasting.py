@@ -14,9 +14,20 @@ from .matmul import check_product
 from .plotting import Table, show_stretched
 
 # %% ../nbs/02_broadcasting.ipynb #e8499891
+#| code-fold: true
+def _a(x):
+    name = type(x).__name__
+    return f'{"an" if name[0].lower() in "aeiou" else "a"} {name}'
+
 def _check_tensors(**ts):
     for name,t in ts.items():
-        if not isinstance(t, Tensor): raise TypeError(f'{name} is not a tensor: it is a {type(t).__name__}')
+        if not isinstance(t, Tensor): raise TypeError(f'{name} is not a tensor: it is {_a(t)}')
+
+def _check_shape(s, k):
+    if not isinstance(s, (tuple,list)): raise TypeError(f'shape {k} is not a tuple of sizes: it is {_a(s)}')
+    for n in s:
+        if not isinstance(n, int) or n<0:
+            raise ValueError(f'shape {k} is {tuple(s)}: {n!r} is not a size (an int from 0)')
 
 # %% ../nbs/02_broadcasting.ipynb #21f37aa5
 def expand_as(
@@ -35,18 +46,13 @@ def expand_as(
     return t.as_strided(like.shape, strides)
 
 # %% ../nbs/02_broadcasting.ipynb #06cad59c
-def _check_shape(s, k):
-    if not isinstance(s, (tuple,list)):
-        raise TypeError(f'shape {k} is not a tuple of sizes: it is a {type(s).__name__}')
-    for n in s:
-        if not isinstance(n, int) or n<0:
-            raise ValueError(f'shape {k} is {tuple(s)}: {n!r} is not a size (an int from 0)')
-
 def _sizes(shapes):
-    "For each axis the sizes that meet there, other than 1: two of them clash"
+    "For each axis the sizes other than 1 that meet there, each once; or a single 1"
     for k,s in enumerate(shapes, 1): _check_shape(s, k)
-    columns = zip_longest(*(s[::-1] for s in shapes), fillvalue=1) # the last axis first
-    return [[*dict.fromkeys(n for n in c if n!=1)] or [1] for c in columns][::-1]
+    flipped = [s[::-1] for s in shapes] # the last axis first
+    columns = zip_longest(*flipped, fillvalue=1) # a gap counts as a 1
+    met = [dict.fromkeys(n for n in column if n!=1) for column in columns]
+    return [list(ns) or [1] for ns in reversed(met)]
 
 # %% ../nbs/02_broadcasting.ipynb #43d409d7
 def bshape(

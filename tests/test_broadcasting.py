@@ -89,6 +89,13 @@ def test_shapes_of_all_kinds():
     with pytest.raises(ValueError, match=r'^\(3, 2\) and \(3,\) do not broadcast: 2 against 3 in axis -1$'):
         bshape(torch.Size([3,2]), torch.Size([3]))
 
+def test_messages_of_bshape():
+    for shapes,error,says in [(((2,4,5), (3,1), (5,)), ValueError, r'\(2, 4, 5\) and \(3, 1\) and \(5,\) do not broadcast: 4 against 3 in axis -2'),
+                              (((2,-1), (3,)), ValueError, r'shape 1 is \(2, -1\): -1 is not a size \(an int from 0\)'),
+                              (((2,3), 3), TypeError, 'shape 2 is not a tuple of sizes: it is an int'),
+                              (((2,3), '3'), TypeError, 'shape 2 is not a tuple of sizes: it is a str')]:
+        with pytest.raises(error, match=f'^{says}$'): bshape(*shapes)
+
 
 @calm
 @given(stretched())
@@ -107,6 +114,15 @@ def test_expand_as_every_pair():
         except RuntimeError:
             with pytest.raises(ValueError): expand_as(t, like)
         else: same(layout(expand_as(t, like)), want)
+
+def test_a_stretched_view_is_written_to_or_refused():
+    for write in (lambda t: t.add_(1), lambda t: t[:,0].add_(1), lambda t: t[:2,:2].mul_(2)):
+        v = torch.tensor([1.,2,3])
+        with pytest.raises(RuntimeError, match='single memory location.*clone'): write(v.expand(2, 3))
+        same(v, torch.tensor([1.,2,3]))
+    own = v.expand(2, 3).clone()
+    own[0,0] = 7
+    same((v, own), (torch.tensor([1.,2,3]), torch.tensor([[7.,2,3],[1,2,3]])))
 
 def test_expand_as_keeps_odd_strides():
     base = f64(6, 8)
@@ -198,6 +214,16 @@ def test_picture_leaves_out_the_middle(plt):
     fig = show_broadcast((200,1), (200,))
     assert blocks(fig) == [(4,12), (4,12)] and any(o.get_text() == '⋯' for o in fig.axes[0].texts)
     show_broadcast((64,3,256,256), (3,1,1))
+
+def test_picture_of_strides(plt):
+    from groundup.plotting import show_strides
+    m, c, r = torch.arange(6.).view(2, 3), torch.tensor([1,2,3]), torch.tensor([[True],[False]])
+    fig = show_strides(m, c.expand(2, 3), r.expand(2, 3), m[:,1], m.numpy()[:,::2])
+    texts = [[o.get_text() for o in ax.texts] for ax in fig.axes]
+    assert [[s for s in ts if 'axis' in s] for ts in texts] == [['axis 0: +3','axis 1: +1'], ['axis 0: +0','axis 1: +1'],
+        ['axis 0: +1','axis 1: +0'], ['axis 0: +3'], ['axis 0: +3','axis 1: +2']]
+    assert [ts.count('') for ts in texts] == [7,5,3,1,4] # arrows, each once
+    assert [ax.images[0].get_array().shape[1] for ax in fig.axes] == [6,3,2,4,6]
 
 def test_picture_refuses(plt):
     with pytest.raises(ValueError, match='2 against 3'): show_broadcast((2,), (3,))

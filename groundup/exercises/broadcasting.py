@@ -72,7 +72,7 @@ def _standardise_rows(x):
     return (x-x.mean(1, keepdim=True))/(s+(s==0))
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #d8bec9e1
-@standardise_columns.mistake('the mean is taken away, but nothing is divided by the deviation')
+@standardise_columns.mistake('the mean is subtracted, but nothing is divided by the deviation')
 def _standardise_mean_only(x): return x-x.mean(0)
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #fb8be153
@@ -80,7 +80,7 @@ def _standardise_mean_only(x): return x-x.mean(0)
 def _standardise_variance(x): return torch.where((x==x[0]).all(0), 0., (x-x.mean(0))/x.var(0))
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #b6d761c5
-@standardise_columns.mistake('it divides first, and then takes away the mean of the numbers before the division')
+@standardise_columns.mistake('it divides first, and then subtracts the mean of the numbers before the division')
 def _standardise_order(x):
     s = x.std(0)
     return x/(s+(s==0))-x.mean(0)
@@ -210,7 +210,7 @@ def _tiny_images(*shape):
            '`mean[:,None,None]` has the shape (3,1,1). The missing axis in front comes by itself.'],
     difficulty=1, minutes=10, without=('for',))
 def normalise_images(x, mean, std): # (n,c,h,w), (c,), (c,) -> (n,c,h,w)
-    "Images with the mean of each channel taken away, divided by its deviation"
+    "Images minus the mean of each channel, divided by its deviation"
     return (x-mean[:,None,None])/std[:,None,None]
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #ca44d71d
@@ -226,7 +226,7 @@ def _normalise_rows(x, mean, std): return (x-mean[:,None])/std[:,None]
 def _normalise_batch(x, mean, std): return (x-mean[:,None,None,None])/std[:,None,None,None]
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #abc41415
-@normalise_images.mistake('it divides before the mean is taken away: brackets are missing')
+@normalise_images.mistake('it divides before the mean is subtracted: brackets are missing')
 def _normalise_order(x, mean, std): return x-mean[:,None,None]/std[:,None,None]
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #2f7b831b
@@ -234,7 +234,7 @@ def _normalise_order(x, mean, std): return x-mean[:,None,None]/std[:,None,None]
 def _normalise_own(x, mean, std): return (x-x.mean((0,2,3), keepdim=True))/x.std((0,2,3), keepdim=True)
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #ba445c92
-@normalise_images.mistake('the mean is taken away, but nothing is divided by the deviation')
+@normalise_images.mistake('the mean is subtracted, but nothing is divided by the deviation')
 def _normalise_mean_only(x, mean, std): return x-mean[:,None,None]
 
 # %% ../../nbs/exercises/02_broadcasting.ipynb #946bc82a
