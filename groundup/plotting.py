@@ -534,9 +534,11 @@ def show_stretched(
 # %% ../nbs/support/plotting.ipynb #5a02c002
 def _places(t):
     "The place in memory of each entry, counted from the first, and the numbers that lie there"
-    if t.ndim not in (1,2): raise ValueError(f'show_strides draws tensors of rank 1 or 2, and this one has shape {t.shape}')
+    if t.ndim not in (1,2):
+        raise ValueError(f'show_strides draws tensors of rank 1 or 2, and this one has shape {t.shape}')
     steps = [s//t.itemsize for s in t.strides]
-    if min(steps)<0 or t.size==0: raise ValueError(f'cannot draw shape {t.shape} with strides {tuple(steps)}')
+    if min(steps)<0 or t.size==0:
+        raise ValueError(f'show_strides cannot draw shape {t.shape} with strides {tuple(steps)}')
     at = sum(i*s for i,s in zip(np.indices(t.shape), steps))
     n = int(at.max())+1
     if n>14: raise ValueError(f'show_strides draws up to 14 places, and shape {t.shape} reaches over {n}')
@@ -547,8 +549,8 @@ def _step(ax, p, q, up, colour):
     "An arrow from place `p` to place `q`, above the line or below it"
     d = .16 if p==q else 0 # a loop needs two ends
     y,bend = .5 if up else -.5,(-1 if up else 1)*(2.2 if p==q else .55)
-    ax.annotate('', (q+d,y), (p-d,y), arrowprops=dict(arrowstyle='->', color=colour, lw=1.5, shrinkA=0, shrinkB=0,
-                                                      connectionstyle=f'arc3,rad={bend}'))
+    style = dict(arrowstyle='->', color=colour, lw=1.5, shrinkA=0, shrinkB=0)
+    ax.annotate('', (q+d,y), (p-d,y), arrowprops=dict(style, connectionstyle=f'arc3,rad={bend}'))
 
 # %% ../nbs/support/plotting.ipynb #5a02c004
 def _memory(ax, t, height):
@@ -557,13 +559,15 @@ def _memory(ax, t, height):
     fill = [[to_rgba(palette[6], .3 if k in at else .08) for k in range(len(stored))]]
     ax.imshow(np.array(fill), interpolation='nearest')
     ax.vlines(np.arange(len(stored)+1)-.5, -.5, .5, 'white', lw=1.5)
-    for k,v in enumerate(stored): ax.text(k, 0, _text(v), ha='center', va='center', fontsize=9)
+    def write(x, y, s, c='black'): ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
+    for k,v in enumerate(stored): write(k, 0, _text(v))
+    mid,half = (len(stored)-1)/2,max(len(stored), 2.7)/2+.1 # one scale in all panels
     for axis,s in enumerate(steps):
         up,colour = axis==t.ndim-1,palette[t.ndim-1-axis]
         near = np.moveaxis(at, axis, 0)
-        for p,q in sorted({*zip(near[:-1].ravel().tolist(), near[1:].ravel().tolist())}): _step(ax, p, q, up, colour)
-        ax.text((len(stored)-1)/2, height if up else -height, f'axis {axis}: +{s}', ha='center', va='center', color=colour, fontsize=9)
-    ax.set(xlim=(-.6,len(stored)-.4), ylim=(-height-.3,height+.3))
+        for p,q in sorted({*zip(near[:-1].flat, near[1:].flat)}): _step(ax, p, q, up, colour)
+        write(mid, height if up else -height, f'axis {axis}: +{s}', colour)
+    ax.set(xlim=(mid-half,mid+half), ylim=(-height-.3,height+.3))
     _bare(ax)
 
 # %% ../nbs/support/plotting.ipynb #5a02c005
@@ -571,13 +575,15 @@ def show_strides(
     *ts:list, # tensors or arrays of rank 1 or 2
     names:str='' # their names, with spaces between
 ): # the figure
-    "Draw the numbers that tensors read in memory, with an arrow for each step along an axis: the last axis above, the first below"
+    "Draw the numbers that tensors read in memory: steps along the last axis above, along the first below"
     ts,names = [_np(t) for t in ts],names.split() or ['']*len(ts)
-    if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
-    w = [max(.34*len(_places(t)[2]), .9) for t in ts]
-    fig,axs = _plt().subplots(1, len(ts), figsize=(sum(w)+.12*len(ts), 1.7), squeeze=False, layout='constrained', width_ratios=w)
+    if len(names)!=len(ts):
+        raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
+    w = [.34*(max(len(_places(t)[2]), 2.7)+.2) for t in ts]
+    size = (sum(w)+.12*len(ts), 1.95)
+    fig,axs = _plt().subplots(1, len(ts), figsize=size, squeeze=False, layout='constrained', width_ratios=w)
     for ax,t,n in zip(axs[0], ts, names):
-        _memory(ax, t, 1.75)
+        _memory(ax, t, 2.1)
         ax.set_title(f'{n} {t.shape}'.strip(), fontsize=10)
     return fig
 
