@@ -131,7 +131,8 @@ def _fit(eq, shapes):
 # %% ../nbs/03_einsum.ipynb #2ffc9733
 def _shapes(ts):
     for k,t in enumerate(ts):
-        if not isinstance(t, Tensor): raise TypeError(f'operand {k} is not a tensor: it is a {type(t).__name__}')
+        kind = type(t).__name__
+        if not isinstance(t, Tensor): raise TypeError(f'operand {k} is not a tensor: it is a {kind}')
     return [tuple(t.shape) for t in ts]
 
 def _keep_dtype(ts, axes, summed):
