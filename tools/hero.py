@@ -7,23 +7,23 @@ from configparser import ConfigParser
 from pathlib import Path
 import numpy as np
 from groundup.data import digits
-from groundup.plotting import _bare, _plt, palette
+from groundup.plotting import _bare, _plt, _signed, palette
 
 root = Path(__file__).resolve().parent.parent
 
 def draw(fig, **place):
     "One handwritten 3, the ten neurons' weights, and below each how strongly it recognises the image"
-    from matplotlib.colors import LinearSegmentedColormap
-    cmap,d = LinearSegmentedColormap.from_list('', [palette[1],'white',palette[0]]),digits()
-    means = np.stack([d.x[d.y==c].mean(0) for c in range(10)]) # (j,k)
+    d = digits()
+    x,y = d.x[:800],d.y[:800] # as in lesson 00
+    means = np.stack([x[y==c].mean(0) for c in range(10)]) # (j,k)
     x = d.x_valid[np.flatnonzero(d.y_valid==3)[4]] # (k,)
-    said = means@x-(means**2).sum(1)/2 # (j,), lesson 00
+    said = means@x-(means**2).sum(1)/2 # (j,)
     w = means-means.mean(0) # what sets each apart
     grid = fig.add_gridspec(3, 14, width_ratios=[1]*3+[.5]+[1]*10, height_ratios=[.4,1,1.1], wspace=.08, hspace=.12, **place)
     ax = fig.add_subplot(grid[:,:3]); ax.imshow(x.reshape(28,28), cmap='gray_r'); _bare(ax)
     for j in range(10):
         ax = fig.add_subplot(grid[1,4+j]); _bare(ax)
-        ax.imshow(w[j].reshape(28,28), cmap=cmap, vmin=-np.abs(w).max(), vmax=np.abs(w).max())
+        ax.imshow(w[j].reshape(28,28), **_signed(np.abs(w).max()))
         ax.set_title(str(j), fontsize=12, fontweight='bold' if j==said.argmax() else None)
     ax = fig.add_subplot(grid[2,4:]); _bare(ax)
     height = said-said.min()+2

@@ -100,7 +100,7 @@ def _leaky_relu_only(v, slope): return v if v>0 else slope
            'The inner one makes a new row out of a row: `[relu(v) for v in row]`.',
            'The outer one goes through the rows: `[... for row in x]`.'],
     difficulty=2, minutes=5)
-def relu_batch(x): # (i,k) -> (i,k)
+def relu_batch(x): # a list of rows -> a list of rows
     "ReLU of each number of a batch"
     return [[relu(v) for v in row] for row in x]
 
