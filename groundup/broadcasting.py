@@ -14,7 +14,6 @@ from .matmul import check_product
 from .plotting import Table, show_stretched
 
 # %% ../nbs/02_broadcasting.ipynb #e8499891
-#| code-fold: true
 def _a(x):
     name = type(x).__name__
     return f'{"an" if name[0].lower() in "aeiou" else "a"} {name}'
