@@ -120,7 +120,7 @@ def show_images(
     for k,(ax,im) in enumerate(zip(axs.flat, x)):
         ax.imshow(im, interpolation='nearest', **look)
         if frame: ax.set(xticks=[], yticks=[]), ax.axis('on')
-        if labels is not None: ax.set_title(str(_np(labels)[k]), fontsize=11, pad=2)
+        if labels is not None: ax.set_title(str(_np(labels)[k]), fontsize=11, pad=4 if frame else 2)
     return fig
 
 # %% ../nbs/support/plotting.ipynb #a1bf82e8
