@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from groundup import init as gi
+from groundup.plotting import band, show_depth, show_histograms
 from groundup.testing import difference, same, seed
 
 quick = settings(max_examples=40)
@@ -40,8 +41,8 @@ theirs = {k:getattr(nn.init, k) for k in formulas if k != 'lecun_normal_'}
 @pytest.mark.parametrize('name', formulas)
 def test_statistics(name, shape):
     i,o = shape
-    g = torch.Generator().manual_seed(5)
-    w = getattr(gi, name)(torch.empty(i, o, dtype=torch.float64), i, o, generator=g)
+    seed(5)
+    w = getattr(gi, name)(torch.empty(i, o, dtype=torch.float64), i, o)
     std,n,kappa = formulas[name](i, o),i*o,1.8 if 'uniform' in name else 3.
     assert abs(w.mean()) < 5*std/n**.5
     assert abs((w**2).mean()-std**2) < 5*std**2*((kappa-1)/n)**.5
@@ -55,7 +56,8 @@ def test_statistics_would_notice_another_formula():
 @given(i=fans, o=fans, s=st.integers(0, 99))
 @quick
 def test_bounds_of_uniform(name, i, o, s):
-    w = getattr(gi, name)(torch.empty(50, 60, dtype=torch.float64), i, o, generator=torch.Generator().manual_seed(s))
+    seed(s)
+    w = getattr(gi, name)(torch.empty(50, 60, dtype=torch.float64), i, o)
     top = bounds[name](i, o)
     assert w.abs().max() <= top
     assert w.max() > .9*top and w.min() < -.9*top # each fails once in 1.05**-3000 or so: never
@@ -115,18 +117,16 @@ def test_nn_linear_is_the_habit():
 
 # what the initialisers do to their argument
 @pytest.mark.parametrize('name', formulas)
-def test_in_place_dtype_grad_and_generator(name):
+def test_in_place_dtype_grad_and_seed(name):
     f = getattr(gi, name)
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         w = torch.zeros(20, 30, dtype=dtype)
         assert f(w, 20, 30) is w and w.dtype == dtype and w.any()
     p = nn.Parameter(torch.zeros(20, 30))
     assert f(p, 20, 30) is p and p.requires_grad and p.is_leaf and p.grad_fn is None
-    state = torch.get_rng_state()
-    a,b = [f(torch.empty(20, 30), 20, 30, generator=torch.Generator().manual_seed(9)) for _ in range(2)]
-    same(a, b)
-    same(torch.get_rng_state(), state) # with a generator of its own the global one is left alone
-    assert difference(a, f(torch.empty(20, 30), 20, 30, generator=torch.Generator().manual_seed(8)))
+    def drawn(n): seed(n); return f(torch.empty(20, 30), 20, 30)
+    same(drawn(9), drawn(9))
+    assert difference(drawn(9), drawn(8))
 
 @pytest.mark.parametrize('name', formulas)
 def test_errors(name):
@@ -175,8 +175,7 @@ def test_relu():
 def test_signal_shapes_and_reproducibility():
     x = torch.randn(20, 7)
     for backward in (False, True):
-        def run(s): return gi.signal(x, gi.kaiming_normal_, [5,4,3], gi.relu, draws=6, backward=backward,
-                                     generator=torch.Generator().manual_seed(s))
+        def run(s): seed(s); return gi.signal(x, gi.kaiming_normal_, [5,4,3], gi.relu, draws=6, backward=backward)
         a,b,c = run(1),run(1),run(2)
         for s in a: assert s.shape == (6,3) and s.dtype == torch.float64
         same(tuple(a), tuple(b))
@@ -192,11 +191,24 @@ def test_signal_against_layers_by_hand():
     for act in (None, gi.relu, torch.tanh):
         f = act or (lambda t: t)
         h = f(x@ws[0]); same(gi.activations(x, ws, act), [h, f(h@ws[1])])
-    g = torch.Generator().manual_seed(3)
-    dout = torch.randn(6, 2, generator=torch.Generator().manual_seed(3))
-    same(gi.gradients(x, ws, generator=g), [dout@ws[1].t(), dout])
-    mask = (x@ws[0]).clamp_min(0)@ws[1]>0
-    same(gi.gradients(x, ws, gi.relu, torch.Generator().manual_seed(3))[0], (dout*mask)@ws[1].t())
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_gradients_against_layers_by_hand(dtype):
+    "They are those at the inputs of the layers, in the order of the layers; the input itself is left alone"
+    x,ws = torch.randn(6, 3, dtype=dtype),[torch.randn(3, 5, dtype=dtype), torch.randn(5, 2, dtype=dtype)]
+    seed(3); dout = torch.randn(6, 2, dtype=dtype)
+    back = dout@ws[1].t()
+    seed(3); same(gi.gradients(x, ws), [back@ws[0].t(), back])
+    h = (x@ws[0]).clamp_min(0)
+    last = (dout*(h@ws[1]>0))@ws[1].t()
+    seed(3); same(gi.gradients(x, ws, gi.relu), [(last*(h>0))@ws[0].t(), last])
+    assert not x.requires_grad and x.grad is None
+
+def test_stats():
+    h = torch.tensor([[1.,-2,3],[4,0,0]]).double()
+    same(gi.stats([h, h[:1]]), torch.tensor([[1,2,5],[2/3,(38/9)**.5,14/3]], dtype=torch.float64))
+    r = gi.stats([gi.relu(torch.randn(200_000))])[0]
+    same(r, torch.tensor([(2*math.pi)**-.5, (.5-.5/math.pi)**.5, .5]).double(), rtol=0, atol=.01)
 
 @pytest.mark.parametrize('shape', [(100,50), (50,100), (784,30)])
 def test_one_layer_keeps_what_it_promises(shape):
@@ -220,6 +232,18 @@ def test_mode_chooses_the_direction(mode, back):
     m = s.moment[:,0 if back else -1]
     assert abs(m.mean()-1) < 5*m.std()/150**.5
 
+def test_a_net_that_narrows_cannot_please_both():
+    "1/n_in keeps the activations, 1/n_out the gradients, Glorot's lies between (5 estimated standard errors)"
+    seed(15)
+    x,sizes = torch.randn(40, 200),[100,50,10]
+    x = x/(x**2).mean().sqrt()
+    glorot = math.prod(2*i/(i+o) for i,o in zip([200,*sizes], sizes))
+    for init,there,back in ((gi.lecun_normal_,1,10/200), (gi.xavier_normal_,glorot,glorot*10/200),
+                            (partial(gi.kaiming_normal_, mode='fan_out', nonlinearity='linear'),200/10,1)):
+        for way,want,at in ((False,there,-1), (True,back,0)):
+            m = gi.signal(x, init, sizes, draws=100, backward=way).moment[:,at]
+            assert abs(m.mean()-want) < 5*m.std()/100**.5
+
 def test_little_net():
     seed(13)
     def net(init, act=None): return [o.mean().item() for o in gi.signal(lambda: torch.randn(200, 100), init, [50], act, 100)]
@@ -242,16 +266,6 @@ def test_fifty_layers():
     assert end[.09].max() < .1 < end[.1].min() and end[.1].max() < 10 < end[.11].min()
     assert end[.1].max()/end[.1].min() > 1.5 # one draw proves nothing
 
-def test_band_stops_where_a_logarithmic_axis_must():
-    for bad in (0., math.inf, math.nan):
-        s = torch.tensor([[1.,2,3,bad,5],[2.,3,4,bad,6]]).double()
-        depth,mid,low,high = gi.band(s)
-        same(depth, torch.tensor([1,2,3]))
-        assert (low <= mid).all() and (mid <= high).all()
-    assert len(gi.band(torch.zeros(3, 4))[0]) == 0
-    for shape in ((4,), (0,4), ()):
-        with pytest.raises(ValueError, match=r's must be \(draws,layers\)'): gi.band(torch.zeros(shape))
-
 def test_errors_of_signal():
     x = torch.randn(4, 3)
     with pytest.raises(ValueError, match='draws must be 1 or more: it is 0'): gi.signal(x, .1, [2], draws=0)
@@ -262,23 +276,41 @@ def test_pictures():
     plt = pytest.importorskip('matplotlib.pyplot')
     x = torch.randn(10, 8)
     s = gi.signal(x, .35, [8]*40, draws=3).std
-    fig = gi.show_depth({'a':s, 'b':2*s})
-    ax = fig.axes[0]
+    ax = show_depth({'a':s, 'b':2*s}).axes[0]
     assert [t.get_text() for t in ax.texts] == ['a','b'] and ax.get_xlabel() == 'layer' and ax.get_yscale() == 'log'
     xs = ax.lines[0].get_xdata()
     assert xs[0] == 1 and xs[-1] == 40 # thinned, but from the first layer to the last
-    for n in (2,30,31,32,33): # any depth keeps both ends, each layer once, in order
-        xs = gi.show_depth({'a':torch.rand(3, n)+1}).axes[0].lines[0].get_xdata()
-        assert xs[0] == 1 and xs[-1] == n and (xs[1:] > xs[:-1]).all()
-    level = gi.show_depth({'a':torch.rand(3, 9)+1}).axes[0] # a level curve still has two ticks
-    assert sum(level.get_ylim()[0] <= t <= level.get_ylim()[1] for t in level.get_yticks()) >= 2
-    with pytest.raises(ValueError, match="'a' has no point"): gi.show_depth({'a':torch.zeros(3, 4)})
-    wide = gi.show_depth({'a':10.**torch.linspace(-45, 38, 9, dtype=torch.float64).expand(3, 9)}).axes[0]
-    same([round(math.log10(t)) for t in wide.get_yticks()], [-40,-20,0,20,40])
-    fig = gi.show_histograms({'r':gi.activations(x, gi.draw_weights(8, [8]*3, .3)), 'q':[x,x,x]}, [1,3])
+    there,back = show_depth({'a':s}, {'a':s.flip(1)}, xlabel='layers passed').axes
+    assert [a.get_title('left') for a in (there,back)] == ['forwards','backwards'] and back.get_xlabel() == 'layers passed'
+    fig = show_histograms({'r':gi.activations(x, gi.draw_weights(8, [8]*3, .3)), 'q':[x,x,x]}, [1,3])
     assert len(fig.axes) == 4 and [a.get_title() for a in fig.axes] == ['layer 1','layer 3','','']
-    full = gi.show_histograms({'zeros':[torch.zeros(4, 5)]}, [1]).axes[0]
+    plt.close('all')
+
+
+def test_band_stops_where_a_logarithmic_axis_must():
+    for bad in (0., math.inf, math.nan):
+        s = torch.tensor([[1.,2,3,bad,5],[2.,3,4,bad,6]]).double()
+        depth,mid,low,high = band(s)
+        assert depth.tolist() == [1,2,3]
+        assert (low <= mid).all() and (mid <= high).all()
+    assert len(band(torch.zeros(3, 4))[0]) == 0
+    for shape in ((4,), (0,4), ()):
+        with pytest.raises(ValueError, match=r's must be \(draws,layers\)'): band(torch.zeros(shape))
+
+def test_depth_of_any_size():
+    plt = pytest.importorskip('matplotlib.pyplot')
+    for n in (2,30,31,32,33): # any depth keeps both ends, each layer once, in order
+        xs = show_depth({'a':torch.rand(3, n)+1}).axes[0].lines[0].get_xdata()
+        assert xs[0] == 1 and xs[-1] == n and (xs[1:] > xs[:-1]).all()
+    level = show_depth({'a':torch.rand(3, 9)+1}).axes[0] # a level curve still has two ticks
+    assert sum(level.get_ylim()[0] <= t <= level.get_ylim()[1] for t in level.get_yticks()) >= 2
+    with pytest.raises(ValueError, match="'a' has no point"): show_depth({'a':torch.zeros(3, 4)})
+    wide = show_depth({'a':10.**torch.linspace(-45, 38, 9, dtype=torch.float64).expand(3, 9)}).axes[0]
+    same([round(math.log10(t)) for t in wide.get_yticks()], [-40,-20,0,20,40])
+    full = show_histograms({'zeros':[torch.zeros(4, 5)]}, [1]).axes[0]
     assert full.get_ylim() == (0,1) and full.patches[0].get_data().values.max() == 1 # a share, and nothing is cut
+    cut = show_histograms({'zeros':[torch.zeros(4, 5)]}, [1], height=.6).axes[0]
+    assert cut.get_ylim() == (0,.6) and [t.get_text() for t in cut.texts] == ['1.00'] # a bar that is cut says its share
     plt.close('all')
 
 
@@ -298,6 +330,9 @@ def test_verdicts():
              (ex.scale_for, lambda n, layers, std: 1/n**.5, 'not used'),
              (ex.fans, lambda shape: (shape[1], shape[0]), 'window'), (ex.fans, lambda shape: tuple(shape[:2]), 'exchanged'),
              (ex.between_inputs, lambda h: h.var(0, correction=0).mean()/h.var(), 'mean away'),
+             (ex.gain_of, lambda act, z: z.std()/act(z).std(), 'compares stds'),
+             (ex.forward_backward, lambda sizes, scale: (math.prod(scale*n**.5 for n in sizes[:-1]),
+                                                         math.prod(scale*n**.5 for n in sizes[2:])), 'first layer'),
              (ex.forward_backward, lambda sizes, scale: (math.prod(scale*n for n in sizes[:-1]),
                                                          math.prod(scale*n for n in sizes[1:])), 'root'),
              (ex.forward_backward, lambda sizes, scale: (math.prod(scale*n**.5 for n in sizes[1:]),)*2, 'fan-out'),
