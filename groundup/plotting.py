@@ -152,7 +152,7 @@ def show_shapes(
     parts,colours = _parts(expr, sizes)
     fig,ax = _plt().subplots()
     at,top = 0.,0.
-    for p,after in zip(parts, [*parts[1:],'']):
+    for p,after in zip(parts, [*parts[1:],['']]):
         if isinstance(p, str):
             ax.text(at+.45, 0, p, ha='center', va='center', fontsize=16)
             at += 1.45 if ',' in after[-1].strip(',') else .9 # room for the letter of the rows
