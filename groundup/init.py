@@ -130,7 +130,7 @@ def xavier_normal_(
 # %% ../nbs/04_init.ipynb #b4e1000e
 @torch.no_grad()
 def xavier_uniform_(w:Tensor, fan_in:int, fan_out:int, gain:float=1.)->Tensor:
-    "Uniform numbers up to `gain*sqrt(6/(fan_in+fan_out))`, of the same std as `xavier_normal_`"
+    "Uniform numbers up to `gain*sqrt(6/(fan_in+fan_out))`, else as `xavier_normal_`"
     check_fans(w, fan_in, fan_out)
     bound = gain*(6/(fan_in+fan_out))**.5
     return w.uniform_(-bound, bound)
@@ -138,7 +138,7 @@ def xavier_uniform_(w:Tensor, fan_in:int, fan_out:int, gain:float=1.)->Tensor:
 # %% ../nbs/04_init.ipynb #b4e1000f
 @torch.no_grad()
 def lecun_normal_(w:Tensor, fan_in:int, fan_out:int)->Tensor:
-    "Normal numbers of std `sqrt(1/fan_in)` (LeCun et al. 1998); PyTorch has none of this name"
+    "Normal numbers of std `sqrt(1/fan_in)` (LeCun et al. 1998); `fan_out` does not matter"
     check_fans(w, fan_in, fan_out)
     return w.normal_(0, fan_in**-.5)
 
@@ -180,6 +180,6 @@ def kaiming_normal_(
 def kaiming_uniform_(
     w:Tensor, fan_in:int, fan_out:int, a:float=0, mode:str='fan_in', nonlinearity:str='leaky_relu'
 )->Tensor:
-    "Uniform numbers up to `gain*sqrt(3/fan)`, of the same std as `kaiming_normal_`"
+    "Uniform numbers up to `gain*sqrt(3/fan)`, else as `kaiming_normal_`"
     bound = 3**.5*_kaiming_std(w, fan_in, fan_out, a, mode, nonlinearity)
     return w.uniform_(-bound, bound)
