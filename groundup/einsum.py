@@ -87,7 +87,8 @@ def name_axes(
     n = len(shape)-len([l for l in term if l!='...'])
     if n<0 or n and '...' not in term:
         more = '; an ellipsis stands for the rest' if n>0 else ''
-        raise ValueError(f'operand {k} has shape {tuple(shape)}, {len(shape)} axes, '
+        axes = 'axis' if len(shape)==1 else 'axes'
+        raise ValueError(f'operand {k} has shape {tuple(shape)}, {len(shape)} {axes}, '
                          f'but {"".join(term)!r} names {len(shape)-n}{more}')
     return [o for l in term for o in (range(-n, 0) if l=='...' else [l])]
 

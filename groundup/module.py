@@ -110,7 +110,7 @@ def _kind(obj, name, value):
         raise TypeError(f'{what} is a torch.nn.{type(value).__name__}: our modules find no parameters there')
     if held:
         fits = _registers[held]
-        raise TypeError(f'{what} is a {fits}: only a {fits} can take its place, no {type(value).__name__}')
+        raise TypeError(f'{what} is a {fits}: only a {fits} can take its place, not a {type(value).__name__}')
     return None
 
 # %% ../nbs/07_module.ipynb #0d7a0039
@@ -210,7 +210,7 @@ def check_input(
     x:Tensor, # (i,k), or more axes before
     weight:Tensor # (j,k)
 ):
-    "Raise an error unless `x@weight.t()` is a layer"
+    "Raise an error unless `x@weight.t()` can be computed"
     if not isinstance(x, Tensor): raise TypeError(f'x is not a tensor: it is a {type(x).__name__}')
     n_in,sx = weight.shape[1],tuple(x.shape)
     if sx[-1:]!=(n_in,):
@@ -247,7 +247,7 @@ class ModuleList(Module):
     def append(self, m):
         name = str(1+max(map(int, self._modules), default=-1))
         if not isinstance(m, Module):
-            raise TypeError(f'part {name} is a {type(m).__name__}, no module of ours')
+            raise TypeError(f'part {name} is a {type(m).__name__}, not a module of ours')
         setattr(self, name, m)
         return self
     def extend(self, modules):
