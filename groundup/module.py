@@ -110,7 +110,7 @@ def _kind(obj, name, value):
         raise TypeError(f'{what} is a torch.nn.{type(value).__name__}: our modules find no parameters there')
     if held:
         fits = _registers[held]
-        raise TypeError(f'{what} is a {fits}: only a {fits} can take its place, not a {type(value).__name__}')
+        raise TypeError(f'{what} is a {fits}: only a {fits} can take its place, no {type(value).__name__}')
     return None
 
 # %% ../nbs/07_module.ipynb #0d7a0039

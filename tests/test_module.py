@@ -429,7 +429,7 @@ def test_attributes():
     assert m.w is p and 'w' not in vars(m) and hasattr(m, 'w')
     m.w = q = Parameter(torch.zeros(3))
     assert [*m.parameters()] == [q]
-    refuses(lambda: setattr(m, 'w', torch.zeros(3)), TypeError, 'Module.w is a Parameter: only a Parameter can take its place, not a Tensor')
+    refuses(lambda: setattr(m, 'w', torch.zeros(3)), TypeError, 'Module.w is a Parameter: only a Parameter can take its place, no Tensor')
     refuses(lambda: setattr(m, 'w', 'text'), TypeError, 'str')
     m.w = None
     assert m.w is None and not [*m.parameters()]
