@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from .graphs import Box, show_dag
 from .init import lin, relu
-from .timing import alternately
 
 # %% ../nbs/05_backprop.ipynb #efe62f51
 def check_mse(

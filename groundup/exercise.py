@@ -328,9 +328,9 @@ _errors = {RecursionError:' It calls itself without end, or deeper than Python g
 def _names(way): return ', '.join(re.findall(r"\['(.*?)'\]", way))
 
 def _placed(s):
-    "A difference that begins with a way through dicts, such as `at ['gradients']['x']: `, in words"
+    "Where in dicts a difference lies, in words, and the rest of it: it may begin with `at ['gradients']['x']: `"
     m = re.match(r"at ((?:\['[^']*'\])+)(: )?(.*)", s, re.S)
-    return f" in `{_names(m[1])}`: {'' if m[2] else 'at '}{m[3]}" if m else s
+    return (f' in `{_names(m[1])}`', m[3] if m[2] else f'at {m[3]}') if m else ('', s)
 
 def _explain(got, want, rtol=None):
     "A sentence about the first thing that is wrong"
@@ -343,8 +343,8 @@ def _explain(got, want, rtol=None):
     if kind(a)!=kind(b) and type(a).__name__ in _odd: return _odd[type(a).__name__]
     near = None if d[0]=='value' else _near(a, b)
     how = f'Wrong {d[0]}' if near is None else f'The values are right{near.format(d[0])}'
-    what = _placed(d[1]).replace(' array', ' NumPy array') if d[0]=='type' else _placed(d[1])
-    return f'{how}{"" if what.startswith(" in ") else ": "}{what}.'
+    where,what = _placed(d[1])
+    return f'{how}{where}: {what.replace(" array", " NumPy array") if d[0]=="type" else what}.'
 
 # %% ../nbs/support/exercise.ipynb #12d7240d
 def _spoilt(got, want, args):

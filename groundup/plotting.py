@@ -33,6 +33,12 @@ def _signed(top):
     from matplotlib.colors import LinearSegmentedColormap
     return dict(cmap=LinearSegmentedColormap.from_list('', [palette[1],'white',palette[0]]), vmin=-top, vmax=top)
 
+def _words(names, ts):
+    "A name for each tensor: the words of `names`, or nothing"
+    words = names.split() or ['']*len(ts)
+    if len(words)==len(ts): return words
+    raise ValueError(f'names has {len(words)} words for {len(ts)} tensors: {" ".join(words)!r}')
+
 def _bare(ax):
     ax.set(xticks=[], yticks=[])
     for s in ax.spines.values(): s.set_visible(False)
@@ -79,8 +85,7 @@ def show(
     marks:dict=None # name -> index of a block to frame, such as `np.s_[1,:]`
 ): # the figure
     "Draw tensors side by side as grids of numbers, on one scale of colours"
-    names = names.split() or ['']*len(ts)
-    if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
+    names = _words(names, ts)
     gs = [_grid(t, n) for t,n in zip(ts, names)]
     top = max(max(np.nanmax(np.abs(np.where(np.isfinite(g.astype(float)), g, 0))) for g in gs), 1e-30)
     w,h = [_width(g) for g in gs],max(min(.42*g.shape[0], 2.4) for g in gs)
@@ -203,6 +208,14 @@ def _spread(ys, gap):
     return out-(out-ys).mean()
 
 # %% ../nbs/support/plotting.ipynb #4b70ffb6
+def _curve(ax, x, y, *band, color, style='-'):
+    ax.plot(x, y, style, color=color, lw=2, ms=4)
+    if band: ax.fill_between(x, *band, color=color, alpha=.18, lw=0)
+
+def _open(ax):
+    ax.grid(color='#dddddd', lw=.7)
+    for s in ('top','right'): ax.spines[s].set_visible(False)
+
 def show_curves(
     curves:dict, # name -> (x, y), each (n,); or (x, y, low, high) for a band
     xlabel:str, # with the unit in brackets
@@ -213,15 +226,12 @@ def show_curves(
 ): # the figure
     "Draw curves, each with its name at its right end"
     fig,ax = _plt().subplots(figsize=size)
-    for k,(name,(x,y,*band)) in enumerate(curves.items()):
-        c = palette[k%len(palette)]
-        ax.plot(_np(x), _np(y), '-o'[:1+markers], color=c, lw=2, ms=4)
-        if band: ax.fill_between(_np(x), *map(_np, band), color=c, alpha=.18, lw=0)
+    for k,c in enumerate(curves.values()):
+        _curve(ax, *map(_np, c), color=palette[k%len(palette)], style='-o'[:1+markers])
     if logx: ax.set_xscale('log')
     if logy: ax.set_yscale('log')
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.grid(color='#dddddd', lw=.7)
-    for s in ('top','right'): ax.spines[s].set_visible(False)
+    _open(ax)
     _end_names(ax, curves)
     return fig
 
@@ -373,12 +383,6 @@ def _check_bands(bands):
     for name,b in bands.items():
         if not len(b[0]): raise ValueError(f'{name!r} has no point that a logarithmic axis can show')
 
-def _band(ax, x, middle, low, high, color):
-    ax.plot(x, middle, color=color, lw=2)
-    ax.fill_between(x, low, high, color=color, alpha=.18, lw=0)
-    ax.grid(color='#dddddd', lw=.7)
-    for s in ('top','right'): ax.spines[s].set_visible(False)
-
 # %% ../nbs/support/plotting.ipynb #a4d1c0e3
 def show_bands(
     bands:dict, # name -> (x, middle, low, high), each (n,), above 0
@@ -390,7 +394,8 @@ def show_bands(
     "Draw curves with a band around each, on a logarithmic axis"
     _check_bands(bands)
     if ax is None: ax = _plt().subplots(figsize=size)[1]
-    for k,b in enumerate(bands.values()): _band(ax, *map(_thin, b), palette[k%len(palette)])
+    for k,b in enumerate(bands.values()): _curve(ax, *map(_thin, b), color=palette[k%len(palette)])
+    _open(ax)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale='log')
     _end_names(ax, {name:b[:2] for name,b in bands.items()})
     _decades(ax)
@@ -483,6 +488,8 @@ def _entry(t, at):
     own = tuple(0 if n==1 else k for n,k in zip(t.shape, at))
     return t[own], own==at
 
+def _write(ax, x, y, s, c='black'): ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
+
 def _tiles(ax, fill): # (height,width,4)
     h,w,_ = fill.shape
     ax.imshow(fill, interpolation='nearest')
@@ -496,19 +503,17 @@ def _block(ax, t, to, colour):
     from matplotlib.colors import to_rgba
     lines,cols = [*_lines(to)],_few(to[-1])
     fill = np.zeros((len(lines),len(cols),4)) # red, green, blue and how solid
-    def write(x, y, s, c='black'): ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
     for y,line in enumerate(lines):
-        if isinstance(line, str): write((len(cols)-1)/2, y, line); continue
+        if isinstance(line, str): _write(ax, (len(cols)-1)/2, y, line); continue
         for x,j in enumerate(cols):
-            if j is None: write(x, y, '⋯'); continue
+            if j is None: _write(ax, x, y, '⋯'); continue
             v,own = _entry(t, (*line,j))
             fill[y,x] = to_rgba(colour, 1 if own else .25)
-            write(x, y, _text(v), 'white' if own else 'black')
+            _write(ax, x, y, _text(v), 'white' if own else 'black')
     _tiles(ax, fill)
 
 # %% ../nbs/support/plotting.ipynb #1c70e31e
 def _check_stretch(ts, names, to):
-    if len(names)!=len(ts): raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
     for t,n in zip(ts, names):
         if t.ndim>len(to) or any(k not in (1,m) for k,m in zip(t.shape[::-1], to[::-1])):
             raise ValueError(f'{n or "a tensor"} has shape {t.shape}: it does not stretch to {to}')
@@ -521,7 +526,7 @@ def show_stretched(
     names:str='' # their names, with spaces between
 ): # the figure
     "Draw tensors stretched to one shape: stored entries solid, repeated ones pale"
-    ts,names,to = [_np(t) for t in ts],names.split() or ['']*len(ts),tuple(to)
+    ts,names,to = [_np(t) for t in ts],_words(names, ts),tuple(to)
     _check_stretch(ts, names, to)
     block = (1,)*(2-len(to))+to
     size = max(.4*len(_few(block[-1]))+.15, 1.75),.4*len([*_lines(block)])+.4
@@ -559,14 +564,13 @@ def _memory(ax, t, height):
     fill = [[to_rgba(palette[6], .3 if k in at else .08) for k in range(len(stored))]]
     ax.imshow(np.array(fill), interpolation='nearest')
     ax.vlines(np.arange(len(stored)+1)-.5, -.5, .5, 'white', lw=1.5)
-    def write(x, y, s, c='black'): ax.text(x, y, s, color=c, ha='center', va='center', fontsize=9)
-    for k,v in enumerate(stored): write(k, 0, _text(v))
+    for k,v in enumerate(stored): _write(ax, k, 0, _text(v))
     mid,half = (len(stored)-1)/2,max(len(stored), 2.7)/2+.1 # one scale in all panels
     for axis,s in enumerate(steps):
         up,colour = axis==t.ndim-1,palette[t.ndim-1-axis]
         near = np.moveaxis(at, axis, 0)
         for p,q in sorted({*zip(near[:-1].flat, near[1:].flat)}): _step(ax, p, q, up, colour)
-        write(mid, height if up else -height, f'axis {axis}: +{s}', colour)
+        _write(ax, mid, height if up else -height, f'axis {axis}: +{s}', colour)
     ax.set(xlim=(mid-half,mid+half), ylim=(-height-.3,height+.3))
     _bare(ax)
 
@@ -576,9 +580,7 @@ def show_strides(
     names:str='' # their names, with spaces between
 ): # the figure
     "Draw the numbers that tensors read in memory: steps along the last axis above, along the first below"
-    ts,names = [_np(t) for t in ts],names.split() or ['']*len(ts)
-    if len(names)!=len(ts):
-        raise ValueError(f'names has {len(names)} words for {len(ts)} tensors: {" ".join(names)!r}')
+    ts,names = [_np(t) for t in ts],_words(names, ts)
     w = [.34*(max(len(_places(t)[2]), 2.7)+.2) for t in ts]
     size = (sum(w)+.12*len(ts), 1.95)
     fig,axs = _plt().subplots(1, len(ts), figsize=size, squeeze=False, layout='constrained', width_ratios=w)
