@@ -108,8 +108,11 @@ def statement(c, d, call):
     return [md('\n\n'.join(text)), *sum(hints, [])]
 
 def mistake(c, d, call):
+    "A mistake alone, under the exercise's name"
     said = str(literal(call.args[0]) or d.name)
-    return [md(said[0].upper()+said[1:]), undecorated(c, d)]
+    lines = source(c).splitlines()[d.lineno-1:d.end_lineno]
+    if d.name=='_': lines[0] = re.sub(r'\b_\b', call.func.value.id, lines[0], count=1)
+    return [md(said[0].upper()+said[1:]), c | {'source': '\n'.join(lines), 'outputs': []}]
 
 def answers(cs, lesson):
     "The page of a lesson's answers: what is asked is open; hints, solutions and mistakes are folded"
@@ -148,8 +151,8 @@ def contents(nbs):
         name = title(cells(p)).removeprefix('Answers: ')
         if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
         return f"{name} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
-    for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'exercises/[0-9][0-9]_*'),
-                            ('Reference', ''), ('For authors', 'support/*')):
+    for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'answers/[0-9][0-9]_*'),
+                            ('Reference', ''), ('For authors', 'support/**/*')):
         lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else ['All names <reference/index>']
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
 
@@ -162,10 +165,10 @@ def read(app, docname, text):
     if docname=='index':
         cs += contents(nbs)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
-    elif docname.startswith('exercises/'): cs = answers(cs, name)
+    elif docname.startswith('answers/'): cs = answers(cs, name)
     elif docname[:2].isdigit():
-        cs = with_hints(cs, name, nbs/f'exercises/{name}.ipynb')
-        app.env.note_dependency(nbs/f'exercises/{name}.ipynb')
+        cs = with_hints(cs, name, nbs/f'answers/{name}.ipynb')
+        app.env.note_dependency(nbs/f'answers/{name}.ipynb')
     nb['cells'] = list(cs)
     nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'course'}}
     text[0] = json.dumps(nb)

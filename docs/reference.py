@@ -62,7 +62,7 @@ class Names:
     def __init__(self, lib, nbs):
         from nbdev.doclinks import NbdevLookup
         self.lib, self.foreign = lib, NbdevLookup(incl_libs=('nbdev-pytorch', 'nbdev-numpy'))
-        paths = [p for g in ('[0-9][0-9]_*', 'support/*', 'exercises/*') for p in sorted(Path(nbs).glob(g+'.ipynb'))]
+        paths = [p for g in ('[0-9][0-9]_*', 'support/**/*', 'answers/*') for p in sorted(Path(nbs).glob(g+'.ipynb'))]
         books = [notebook(p, nbs) for p in paths]
         self.pages = {b.doc: b for b in books}
         self.modules = {f'{lib}.{b.module}': b for b in books if b.module and not b.module.startswith('exercises.')}

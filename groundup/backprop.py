@@ -11,7 +11,7 @@ __all__ = ['check_mse', 'mse', 'show_graph', 'check_grad', 'numgrad', 'upstream'
 import re
 import torch
 from torch import Tensor
-from .graphs import Box, show_dag
+from .support.diagrams import Box, show_dag
 from .init import lin, relu
 
 # %% ../nbs/05_backprop.ipynb #efe62f51

@@ -11,7 +11,8 @@ from math import prod
 import torch
 from torch import Tensor
 from .matmul import check_product
-from .plotting import Table, show_stretched
+from .support.diagrams import show_stretched
+from .support.table import Table
 
 # %% ../nbs/02_broadcasting.ipynb #e8499891
 def _a(x):

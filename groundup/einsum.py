@@ -14,7 +14,7 @@ from math import prod
 from operator import mul
 from torch import Tensor
 from .matmul import check_product
-from .plotting import show_aligned
+from .support.diagrams import show_aligned
 
 # %% ../nbs/03_einsum.ipynb #6d17c586
 def align(

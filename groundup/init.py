@@ -11,7 +11,7 @@ __all__ = ['Stats', 'gain', 'lin', 'relu', 'draw_weights', 'activations', 'stats
 from collections import namedtuple
 import torch
 from torch import Tensor
-from .plotting import show_depth, show_histograms
+from .support.plotting import show_depth, show_histograms
 
 # %% ../nbs/04_init.ipynb #c4a51510
 def lin(

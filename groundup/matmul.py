@@ -43,7 +43,7 @@ def test_product(
     f # a function of two matrices, (i,k) and (k,j)
 ):
     "Hold a matrix product against `@`: values, shapes, dtypes, edge cases and errors"
-    from groundup.testing import raises, same
+    from groundup.support.testing import raises, same
     g = torch.Generator().manual_seed(0)
     for ni,nk,nj in [(2,3,4),(4,3,2),(5,1,2),(1,6,1),(1,1,3),(0,2,3),(2,0,3),(2,3,0)]:
         for dtype in (torch.float32,torch.float64,torch.int64):

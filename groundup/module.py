@@ -13,7 +13,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
-from .plotting import show_tree
+from .support.diagrams import show_tree
 
 # %% ../nbs/07_module.ipynb #eb7f889b
 def fan_uniform(

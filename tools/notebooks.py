@@ -21,7 +21,7 @@ def notebooks(names=()):
         missing = [str(o) for o in res if not o.is_file()]
         if missing: sys.exit(f"no such notebook: {', '.join(missing)}")
         return res
-    order = dict(support=0, exercises=1, nbs=2)
+    order = dict(checker=0, support=0, answers=1, nbs=2)
     return sorted(nbglob(nbs, as_path=True), key=lambda o: (order.get(o.parent.name, 3), o.name == 'index.ipynb', str(o)))
 
 def rel(path): return Path(path).relative_to(root).as_posix()
