@@ -30,7 +30,7 @@ def test_mse(n, s):
     same(mse(out, targ), torch.nn.functional.mse_loss(out.flatten(), targ))
     mse_grad(out, targ)
     same(out.g, auto(lambda o: mse(o, targ), out)[0])
-    assert gradcheck(lambda o: mse(o, targ), dict(out=out))
+    assert check_grads(lambda o: mse(o, targ), dict(out=out))
 
 @given(st.lists(st.integers(0, 4), max_size=3), seeds)
 @quick
@@ -39,7 +39,7 @@ def test_relu_grad(shape, s):
     inp,dout = away(d(*shape)),d(*shape)
     relu_grad(inp, with_g(relu(inp), dout))
     same(inp.g, auto(torch.relu, inp, dout=dout)[0])
-    assert gradcheck(relu, dict(inp=inp), dout=dout)
+    assert check_grads(relu, dict(inp=inp), dout=dout)
 
 @given(st.integers(0, 5), size, size, seeds)
 @quick
@@ -48,7 +48,7 @@ def test_lin_grad(ni, nk, nj, s):
     x,w,b,dout = d(ni, nk),d(nk, nj),d(nj),d(ni, nj)
     lin_grad(x, with_g(lin(x, w, b), dout), w, b)
     for t,g in zip((x,w,b), auto(lin, x, w, b, dout=dout)): same(t.g, g)
-    assert gradcheck(lin, dict(x=x, w=w, b=b), dout=dout)
+    assert check_grads(lin, dict(x=x, w=w, b=b), dout=dout)
 
 def params(ni, nk, nh): return dict(x=d(ni, nk), w1=d(nk, nh), b1=d(nh), w2=d(nh, 1), b2=d(1))
 def net_loss(y): return lambda x,w1,b1,w2,b2: mse(lin(relu(lin(x, w1, b1)), w2, b2), y)
@@ -65,7 +65,7 @@ def test_three_ways_agree(ni, nk, nh, s):
     loss = forward_and_backward(y=y, **p)
     same(loss, net_loss(y)(**p))
     for t,g in zip(p.values(), want): same(t.g, g)
-    assert gradcheck(net_loss(y), p, atol=1e-6)
+    assert check_grads(net_loss(y), p, atol=1e-6)
     for make in (first,second):
         zero_grad(*p.values())
         model = make(**p)
@@ -121,7 +121,7 @@ def test_gradients_add_up_until_they_are_forgotten():
         layer(x)
         layer.backward(dout)
         same(w.g, k*(x.t()@dout))
-        if k==1: assert gradcheck(lin, dict(x=x, w=w, b=b), dout=dout)
+        if k==1: assert check_grads(lin, dict(x=x, w=w, b=b), dout=dout)
     zero_grad(w)
     layer(x); layer.backward(dout)
     same((w.g,b.g), (x.t()@dout,4*dout.sum(0)))
@@ -175,28 +175,28 @@ def test_numgrad_refuses():
     with raises(ValueError, 'dout is (3,), its tensor is (2,)'): numgrad(lambda v: v, x, dout=d(3))
     same(numgrad(torch.sum, d(0)), d(0))
 
-def test_gradcheck_names_what_differs():
+def test_check_grads_names_what_differs():
     x,w,b,dout = d(2, 3),d(3, 4),d(4),d(2, 4)
     good = dict(x=dout@w.t(), w=x.t()@dout, b=dout.sum(0))
     inputs = dict(x=x, w=w, b=b)
-    assert gradcheck(lin, inputs, good, dout=dout) is True
+    assert check_grads(lin, inputs, good, dout=dout) is True
     bad = good['w'].clone()
     bad[2,1] += 1
     with raises(AssertionError, f'the gradient of w at index (2, 1) is {bad[2,1]:.4g}, central differences give {bad[2,1]-1:.4g}'):
-        gradcheck(lin, inputs, good | {'w':bad}, dout=dout)
+        check_grads(lin, inputs, good | {'w':bad}, dout=dout)
     with raises(AssertionError, 'the gradient of b is (1, 4), its tensor is (4,)'):
-        gradcheck(lin, inputs, good | {'b':dout.sum(0, keepdim=True)}, dout=dout)
-    with raises(AssertionError, 'b has no gradient'): gradcheck(lin, inputs, dict(x=good['x'], w=good['w']), dout=dout)
-    with raises(AssertionError, 'x has no gradient'): gradcheck(lin, inputs, dout=dout)
-    with raises(AssertionError, 'nan'): gradcheck(lin, inputs, good | {'b':good['b']*float('nan')}, dout=dout)
-    with raises(AssertionError, 'the gradient of b is torch.float32'): gradcheck(lin, inputs, good | {'b':good['b'].float()}, dout=dout)
-    with raises(ValueError, "grads has ['B'], inputs has ['x', 'w', 'b']"): gradcheck(lin, inputs, good | {'B':good['b']}, dout=dout)
-    with raises(ValueError, 'inputs is empty'): gradcheck(lin, {}, {})
+        check_grads(lin, inputs, good | {'b':dout.sum(0, keepdim=True)}, dout=dout)
+    with raises(AssertionError, 'b has no gradient'): check_grads(lin, inputs, dict(x=good['x'], w=good['w']), dout=dout)
+    with raises(AssertionError, 'x has no gradient'): check_grads(lin, inputs, dout=dout)
+    with raises(AssertionError, 'nan'): check_grads(lin, inputs, good | {'b':good['b']*float('nan')}, dout=dout)
+    with raises(AssertionError, 'the gradient of b is torch.float32'): check_grads(lin, inputs, good | {'b':good['b'].float()}, dout=dout)
+    with raises(ValueError, "grads has ['B'], inputs has ['x', 'w', 'b']"): check_grads(lin, inputs, good | {'B':good['b']}, dout=dout)
+    with raises(ValueError, 'inputs is empty'): check_grads(lin, {}, {})
 
-def test_gradcheck_shows_two_numbers_that_differ():
+def test_check_grads_shows_two_numbers_that_differ():
     x = torch.tensor(3., dtype=f64)
-    with raises(AssertionError, 'v is 6.0002, central differences give 6 '): gradcheck(torch.square, dict(v=x), dict(v=2*x+2e-4))
-    with raises(AssertionError, 'v is 5, central differences give 6 '): gradcheck(torch.square, dict(v=x), dict(v=2*x-1))
+    with raises(AssertionError, 'v is 6.0002, central differences give 6 '): check_grads(torch.square, dict(v=x), dict(v=2*x+2e-4))
+    with raises(AssertionError, 'v is 5, central differences give 6 '): check_grads(torch.square, dict(v=x), dict(v=2*x-1))
 
 def test_the_squeeze():
     out,y = d(200, 1),d(200)
