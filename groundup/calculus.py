@@ -23,14 +23,14 @@ def linear_grad(
     "The gradients of a linear layer with weights `(n_in,n_out)`: `dout wᵀ`, `xᵀ dout`, `1ᵀ dout`"
     return dout@w.t(), x.t()@dout, dout.sum(0)
 
-# %% ../nbs/08_calculus.ipynb #502c14b1
+# %% ../nbs/08_calculus.ipynb #08aadcf9
 def _operand_grad(dout, k, terms, out, ts):
     "The gradient of operand `k`: its letters and those of the result change places"
     pairs = [(out,dout)] + [(t,a) for i,(t,a) in enumerate(zip(terms, ts)) if i!=k]
     known,free,new = {c for t,_ in pairs for c in t},[c for c in ascii_letters if c not in ''.join(terms)],''
     for c,n in zip(terms[k], ts[k].shape):
         if c in new: # it read the diagonal
-            pairs.append((c+free[0], torch.eye(n, dtype=dout.dtype)))
+            pairs.append((c+free[0], torch.eye(n, dtype=dout.dtype, device=dout.device)))
             c = free.pop(0)
         elif c not in known: pairs.append((c, dout.new_ones(n))) # it was summed here alone
         new += c
