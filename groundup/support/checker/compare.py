@@ -85,7 +85,7 @@ class Outcome(NamedTuple):
     def like(self, mistake, rtol=None):
         "Whether this looks like the outcome `mistake`; it may change more of its inputs"
         a,b = self,mistake
-        if (a.error,a.words,bool(a.line))!=(b.error,b.words,bool(b.line)) or not {*b.changed}<={*a.changed}: return False
+        if (a.error,a.words)!=(b.error,b.words) or not {*b.changed}<={*a.changed}: return False
         return bool(a.error or not differ(a.value, b.value, rtol))
 
     def does(self, want, rtol=None):

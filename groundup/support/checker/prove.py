@@ -73,7 +73,7 @@ def _prove_solution(e, cases):
 
 def _prove_mistake(e, m, f, outs):
     slips = [o.message for o in outs if o.error is NameError or "'Exercise'" in o.message]
-    _demand(e, not slips, f'{m!r} does not run: {slips[:1]}')
+    _demand(e, not slips, f'the mistake {m!r} does not run: {slips[:1]}')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         v = e.judge(f)

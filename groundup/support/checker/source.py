@@ -193,12 +193,12 @@ def helpers(
     known=() # names of tools
 )->dict: # function or class -> definition, without its decorators; `f` comes first
     "The learner's own functions that `f` calls, and those that they call"
-    found,todo = {},[(f,node)]
+    found,todo,module = {},[(f,node)],functions(f)[0].__module__
     for g,d in todo: # grows on the way
         found[g] = d = copy.copy(d)
         if hasattr(d, 'decorator_list'): d.decorator_list = []
         for h in _called(g, d, known):
-            if not (inspect.isfunction(h) or inspect.isclass(h)) or h.__module__!=f.__module__ or h in found: continue
+            if not (inspect.isfunction(h) or inspect.isclass(h)) or h.__module__!=module or h in found: continue
             if n := syntax(h): todo.append((h, n))
     return found
 
@@ -214,7 +214,7 @@ def breaches(
     read = helpers(f, node, known)
     for g,d in read.items():
         for r in rules:
-            if r in found or not (n := broken(d, r, [o.__name__ for o in read])): continue
+            if r in found or not (n := broken(d, r, [getattr(o, '__name__', '') for o in read])): continue
             found[r] = line(functions(g)[0].__code__, n)
             if g is not f: others.append(f'`{g.__name__}`')
     return found, [*dict.fromkeys(others)]
