@@ -31,6 +31,7 @@ toc_object_entries_show_parents = 'hide'
 python_maximum_signature_line_length = 70
 add_module_names = False
 viewcode_line_numbers = True
+autodoc_typehints, autodoc_preserve_defaults = 'none', True      # types stand beside the docments
 
 # notebooks: shown with the outputs they were saved with, never run here
 nb_execution_mode, nb_merge_streams, nb_ipywidgets_js = 'off', True, {}
