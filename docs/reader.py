@@ -79,6 +79,11 @@ def md_cell(c):
     c['source'] = re.sub(r'\A(# .+\n+)((?:> (?!\[!).*\n?)+)', promise, c['source'])
     return c
 
+def set_up(cs):
+    "The cells that set a lesson up, folded as in JupyterLab, so that the page begins with prose"
+    at = [i for i,c in enumerate(cs) if c['metadata'].get('jupyter', {}).get('source_hidden')]
+    return cs[:at[0]] + fold('What this lesson imports', *cs[at[0]:at[-1]+1]) + cs[at[-1]+1:] if at else cs
+
 def fold(summary, *cs):
     return [md(f'<details class="answer"><summary>{summary}</summary>'), *cs, md('</details>')]
 
@@ -191,7 +196,7 @@ def read(app, docname, text):
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'): cs = answers(cs, name)
     elif docname[:2].isdigit():
-        cs = with_hints(cs, name, nbs/f'answers/{name}.ipynb')
+        cs = with_hints(set_up(cs), name, nbs/f'answers/{name}.ipynb')
         app.env.note_dependency(nbs/f'answers/{name}.ipynb')
     nb['cells'] = list(cs)
     nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'course'}}

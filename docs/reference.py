@@ -154,11 +154,13 @@ def module_page(mod, nb):
 
 def index_page(ns):
     yield f'# Reference\n\nEvery name that `{ns.lib}` exports, with its source and the lesson that builds it.\n'
-    for mod,nb in ns.modules.items():
-        m = load(mod)
-        line = lambda o: (inspect.getdoc(o) or '').split('\n')[0].replace('|', '\\|') if callable(o) else ''
-        rows = [f'| {{py:obj}}`{n} <{mod}.{n}>` | {line(getattr(m, n))} |' for n in exports(m, nb)]
-        if rows: yield '\n'.join([f'## [{nb.module}]({nb.module}.rst)\n', '| Name | What it is |', '|---|---|', *rows, ''])
+    for caption,tools in (('Lessons', False), ('Tools for authors', True)):
+        yield f'## {caption}\n'
+        for mod,nb in ns.modules.items():
+            if ('/' in nb.doc)!=tools or not (found := exports(m := load(mod), nb)): continue
+            line = lambda o: (inspect.getdoc(o) or '').split('\n')[0].replace('|', '\\|') if callable(o) else ''
+            rows = [f'| {{py:obj}}`{n} <{mod}.{n}>` | {line(getattr(m, n))} |' for n in found]
+            yield '\n'.join([f'### [{nb.module}]({nb.module}.rst)\n', '| Name | What it is |', '|---|---|', *rows, ''])
     yield '\n'.join(['```{toctree}\n:hidden:\n', *(f'{nb.module} <{nb.module}>' for nb in ns.modules.values()), '```\n'])
 
 def turn(app):
