@@ -60,6 +60,7 @@ Var.shape = property(lambda self: self.data.shape, doc='The sizes of the axes')
 Var.ndim = property(lambda self: self.data.ndim, doc='The number of axes')
 Var.dtype = property(lambda self: self.data.dtype, doc='The type of the numbers')
 Var.is_leaf = property(lambda self: not self.op, doc='Not computed from tracked Vars?')
+Var.detach = lambda self: self.data # the plain tensor itself, no copy
 
 # %% ../nbs/06_engine.ipynb #c306787d
 def _op(f): return getattr(f, '__name__', '').strip('_') or 'op'

@@ -5,6 +5,7 @@ from configparser import ConfigParser
 from pathlib import Path
 import pytest, yaml
 
+pytestmark = pytest.mark.xdist_group("nbdev")                    # one worker runs nbdev_docs
 root = Path(__file__).parent.parent.parent
 ini = ConfigParser(delimiters=['='])
 ini.read(root/'settings.ini', encoding='utf8')

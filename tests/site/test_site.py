@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUT, NBS = ROOT/'_docs/html', ROOT/'nbs'
@@ -39,13 +40,15 @@ def stale():
 @pytest.fixture(scope='session')
 def site():
     "The folder of the built site, built anew when something it is made from changed"
-    if stale():
-        shutil.rmtree(OUT, ignore_errors=True)
-        start, options = time.time(), '-W --keep-going -q -E -b html -c docs nbs'.split()
-        r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(OUT)], cwd=ROOT, capture_output=True, text=True)
-        if r.returncode: shutil.rmtree(OUT, ignore_errors=True)         # the next run must not take it for good
-        assert r.returncode==0, r.stdout + r.stderr
-        print(f'site built in {time.time()-start:.1f} s')
+    OUT.parent.mkdir(exist_ok=True)
+    with FileLock(OUT.parent/'.lock'): # of several workers one builds it
+        if stale():
+            shutil.rmtree(OUT, ignore_errors=True)
+            start, options = time.time(), '-W --keep-going -q -E -b html -c docs nbs'.split()
+            r = subprocess.run([sys.executable, '-m', 'sphinx', *options, str(OUT)], cwd=ROOT, capture_output=True, text=True)
+            if r.returncode: shutil.rmtree(OUT, ignore_errors=True)         # the next run must not take it for good
+            assert r.returncode==0, r.stdout + r.stderr
+            print(f'site built in {time.time()-start:.1f} s')
     return OUT
 
 class Page(HTMLParser):
