@@ -20,14 +20,8 @@ def lin(
     b:Tensor  # (j,)
 )->Tensor: # (i,j)
     "A dense layer whose weights are `(n_in,n_out)`, so that it needs no transpose"
-    for name,t,rank in (('x',x,2),('w',w,2),('b',b,1)):
-        s = getattr(t, 'shape', None)
-        if s is None: raise TypeError(f'{name} is not a tensor: it is a {type(t).__name__}')
-        if len(s)!=rank: raise ValueError(f'{name} has rank {len(s)}, not {rank}: its shape is {tuple(s)}')
-    (i,k),(n,j),(m,) = map(tuple, (x.shape,w.shape,b.shape))
-    hint = '; did you mean w.t()? Here w is (n_in,n_out)' if k==j else ''
-    if k!=n: raise ValueError(f'inner sizes differ: x is {(i,k)}, w is {(n,j)}: {k} against {n}{hint}')
-    if m!=j: raise ValueError(f'the bias does not fit: w is {(n,j)}, b is {(m,)}: {j} against {m}')
+    if b.shape!=w.shape[1:]:
+        raise ValueError(f'the bias does not fit: w is {tuple(w.shape)}, b is {tuple(b.shape)}')
     return x@w + b
 
 # %% ../nbs/04_init.ipynb #ca394ec1
