@@ -34,7 +34,7 @@ class Parameter(Var):
         requires_grad:bool=True # False: it is found, but keeps its numbers
     ): super().__init__(data, requires_grad)
 
-# %% ../nbs/07_module.ipynb #3aef260b
+# %% ../nbs/07_module.ipynb #03e4ed58
 _registers = dict(_parameters='Parameter', _buffers='tensor', _modules='module')
 
 def _register(obj, name, value):
@@ -50,7 +50,6 @@ def _register(obj, name, value):
         fits = _registers[held]
         raise TypeError(f'{what} is a {fits}: only a {fits} can take its place, no {kind}')
 
-# %% ../nbs/07_module.ipynb #3a655049
 def _put(obj, kind, name, value):
     "Keep a part in one register, and nowhere else"
     what = f'{type(obj).__name__}.{name}'
@@ -80,7 +79,7 @@ def _once(pairs):
     for path,o in pairs: first.setdefault(id(o), (path,o))
     return iter(first.values())
 
-# %% ../nbs/07_module.ipynb #1fcaac35
+# %% ../nbs/07_module.ipynb #3481124a
 class Module:
     "A part of a network: its parts are made in `__init__`, and `forward` computes"
     training = True
@@ -97,7 +96,7 @@ class Module:
         return super().__getattribute__(name)
     def __delattr__(self, name):
         for k in _registers:
-            if name in getattr(self, k): return getattr(self, k).pop(name) and None
+            if name in (held := getattr(self, k)): del held[name]; return
         super().__delattr__(name)
     def __dir__(self): return [*super().__dir__(), *(n for k in _registers for n in getattr(self, k))]
     def named_modules(self): return _once(_walk(self))
