@@ -337,7 +337,7 @@ class _(PReLU.fn):
 class _(PReLU.fn):
     def forward(self, x): return x.relu() + self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #627f6e76
+# %% ../../nbs/answers/07_module.ipynb #26bc32ff
 def _factors(a, x): return sorted({round(o, 3) for o in (a/x).view(-1).tolist()})[:3]
 
 def _numbers(m, x, like):
@@ -355,14 +355,16 @@ def _see_dropout(f, p, x):
     with _sorted():
         m = _base(f(p), False)
         m.eval()
-        use,alike = _numbers(m, Var(many.clone()), many),_numbers(m, x.clone(), x)
+        use,alike = [_numbers(m, o, many) for o in (Var(many.clone()),many.clone())]
+        _numbers(m, x.clone(), x)
         m.train()
         a,v = _numbers(m, given, many),Var(many.clone(), requires_grad=True)
         b = _numbers(m, v, many)
         out = m(v)
         if not isinstance(out, Var): raise Wrong('Of a `Var` it makes a tensor: then no gradient comes back.')
     zeros = a==0
-    return {'factors in use':_factors(use, many) + _factors(alike, x), 'input is changed':not torch.equal(given, many),
+    return {'factors in use':_factors(use, many), 'a tensor passes in use':torch.equal(alike, many),
+            'input is changed':not torch.equal(given, many),
             'factors in training':_factors(a, many), 'rows are different':bool((zeros!=zeros[0]).any()),
             'columns are different':bool((zeros!=zeros[:,:1]).any()),
             'share of zeros':round(zeros.double().mean().item(), 1), 'a second call is different':not torch.equal(a, b)}

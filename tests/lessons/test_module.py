@@ -733,41 +733,139 @@ def test_fan_uniform(shape):
     t = fan_uniform(4, *shape, dtype=torch.float64)
     assert t.shape == shape and t.dtype == torch.float64 and t.abs().max() <= .5
 
-def test_answers_in_other_forms():
-    "Right answers that look different, and a mistake that is known by its message only"
+def answers():
     from groundup.exercises import module as ex
-    class Tower(nn.Module):
+    return ex
+
+def test_right_answers_in_other_forms():
+    class Tower(Module):
         def __init__(self, sizes):
             super().__init__()
-            parts = [o for i,k in zip(sizes, sizes[1:]) for o in (nn.Linear(i, k), nn.ReLU())]
-            self.layers = nn.Sequential(*parts[:-1])
+            parts = [o for i,k in zip(sizes, sizes[1:]) for o in (Linear(i, k), ReLU())]
+            self.layers = Sequential(*parts[:-1])
         def forward(self, x): return self.layers(x)
-    class PReLU(nn.Module):
+    class PReLU(Module):
         def __init__(self):
             super().__init__()
             self.slope = Parameter(torch.tensor([.25]))
-        def forward(self, x): return x.clamp_min(0)+self.slope*x.clamp_max(0)
+        def forward(self, x): return x.clamp_min(0)+self.slope*(x-x.clamp_min(0))
+    class Dropout(Module):
+        def __init__(self, p):
+            super().__init__()
+            self.keep = 1-p
+        def forward(self, x): return x*torch.bernoulli(torch.full(x.shape, self.keep))/self.keep if self.training else x*1
     def momentum_step(params, velocities, lr, momentum):
         for k,p in enumerate(params):
             if p.grad is None: continue
             velocities[k] *= momentum
             velocities[k] += p.grad
             p.data -= lr*velocities[k]
-    for f in (Tower, PReLU, momentum_step): assert getattr(ex, f.__name__).judge(f).ok
-    class BiasFree(PReLU): # a misspelt name is no missing super().__init__()
+    for f in (Tower, PReLU, Dropout, momentum_step):
+        v = getattr(answers(), f.__name__).judge(f)
+        assert v.ok, v
+
+def test_answers_stand_on_classes_of_their_own():
+    "The learner's notebook defines its own Module and Parameter: nothing hangs on the package's"
+    space = {}
+    exec('''
+import torch
+from groundup.engine import Var
+from groundup.module import _walk, _once, _leaves
+class Parameter(Var):
+    is_parameter = True
+    def __init__(self, data, requires_grad=True): super().__init__(data, requires_grad)
+class Module:
+    training = True
+    def __init__(self): vars(self).update(_parameters={}, _modules={}, _buffers={})
+    def __setattr__(self, name, v):
+        where = self._parameters if isinstance(v, Parameter) else self._modules if isinstance(v, Module) else vars(self)
+        where[name] = v
+    def __getattr__(self, name):
+        for d in (self._parameters, self._modules):
+            if name in d: return d[name]
+        raise AttributeError(name)
+    def named_parameters(self): return _once(_leaves(self, '_parameters'))
+    def parameters(self): return [p for _,p in self.named_parameters()]
+    def eval(self): self.training = False
+    def train(self): self.training = True
+    def __call__(self, x): return self.forward(x)
+class PReLU(Module):
+    def __init__(self):
+        super().__init__()
+        self.slope = Parameter(torch.full((1,), .25))
+    def forward(self, x): return x.relu() - self.slope*(-x).relu()
+class Dropout(Module):
+    def __init__(self, p): super().__init__(); self.p = p
+    def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/(1-self.p) if self.training else x
+''', space)
+    for n in ('PReLU', 'Dropout'): assert getattr(answers(), n).judge(space[n]).ok
+
+def test_answers_on_the_other_module():
+    "Ours is asked for, or PyTorch's: the verdict says which"
+    class PReLU(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.slope = nn.Parameter(torch.tensor([.25]))
+        def forward(self, x): return x.clamp_min(0)+self.slope*x.clamp_max(0)
+    class Dropout(nn.Module):
+        def __init__(self, p):
+            super().__init__()
+            self.p = p
+        def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/(1-self.p) if self.training else x
+    class Tower(nn.Module):
+        def __init__(self, sizes):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(i, o) for i,o in zip(sizes, sizes[1:])])
+        def forward(self, x):
+            for l in self.layers[:-1]: x = l(x).relu()
+            return self.layers[-1](x)
+    class BiasFree(Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.weight = Parameter(fan_uniform(n_in, n_out, n_in))
+        def forward(self, x): return x@self.weight.t()
+    for f,says in ((PReLU,'our own `Module`'), (Dropout,'our own `Module`'), (Tower,'our own `Module`'), (BiasFree,"`nn.Module` is asked for")):
+        v = getattr(answers(), f.__name__).judge(f)
+        assert v.kind == 'wrong' and says in v.text, v
+
+def test_verdicts_that_name_the_fault():
+    class BiasFree(nn.Module): # a misspelt name is no missing super().__init__()
         def __init__(self, n_in, n_out):
             nn.Module.__init__(self)
-            self.weight = Parameter(fan_uniform(n_in, n_out, n_in))
+            self.weight = nn.Parameter(fan_uniform(n_in, n_out, n_in))
         def forward(self, x): return x@self.wieght.t()
-    v = ex.BiasFree.judge(BiasFree)
+    v = answers().BiasFree.judge(BiasFree)
     assert v.kind == 'wrong' and not v.mistake and 'wieght' in v.text
+    class BiasFree(nn.Module): # another name is no wrong shape
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.w = nn.Parameter(fan_uniform(n_in, n_out, n_in))
+        def forward(self, x): return x@self.w.t()
+    v = answers().BiasFree.judge(BiasFree)
+    assert v.kind == 'wrong' and '`w`' in v.text and 'shape' not in v.text
     class Dropout(Module): # another way to draw: the mistake has its name all the same
         def __init__(self, p):
             super().__init__()
             self.p = p
-        def forward(self, x): return x*torch.bernoulli(torch.full_like(x, 1-self.p))/(1-self.p)
-    v = ex.Dropout.judge(Dropout)
+        def forward(self, x): return x*torch.bernoulli(torch.full(x.shape, 1-self.p))/(1-self.p)
+    v = answers().Dropout.judge(Dropout)
     assert v.kind == 'wrong' and 'self.training' in v.mistake
+    class Tower(Module):
+        def __init__(self, sizes):
+            super().__init__()
+            self.steps = ModuleList([Linear(i, o) for i,o in zip(sizes, sizes[1:])])
+        def forward(self, x):
+            for l in self.steps[:-1]: x = l(x).relu()
+            return self.steps[-1](x)
+    v = answers().Tower.judge(Tower)
+    assert v.kind == 'wrong' and 'attribute `layers`' in v.text
+    def momentum_step(params, velocities, lr, momentum):
+        for k,p in enumerate(params):
+            if p.grad is None: continue
+            velocities[k] = momentum*velocities[k]+p.grad
+            p.detach().sub_(lr*velocities[k])
+    v = answers().momentum_step.judge(momentum_step)
+    assert v.kind == 'wrong' and 'replaced by new tensors' in v.mistake
 
 def test_tree_picture():
     import matplotlib
