@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from groundup import module as ours
-from groundup.backprop import gradcheck as check_grads
+from groundup.backprop import check_grads, mse
 from groundup.engine import Var
 from groundup.init import lin, relu
 from groundup.module import (SGD, AutoInit, AutoModule, Linear, Module, ModuleList, Parameter, ReLU, Sequential,
@@ -208,6 +208,14 @@ def test_functions_of_earlier_lessons_and_modules():
     Sequential(l, ReLU(), l)(relu(lin(*vs))).pow(2).mean().backward()
     nn.Sequential(n, nn.ReLU(), n)(relu(lin(*ts))).pow(2).mean().backward()
     same([o.grad for o in (*vs, l.weight, l.bias)], [o.grad for o in (*ts, n.weight, n.bias)], rtol=1e-12, atol=1e-12)
+
+def test_mse_of_a_module():
+    "The loss of lesson 05 on what our layers give: as torch"
+    torch.manual_seed(2)
+    x, targ = f64(6, 4), f64(6)
+    a, b = twins(4, 3, 1)
+    for m in (a, b): mse(m(x), targ).backward()
+    same([p.grad for p in a.parameters()], [p.grad for p in b.parameters()], rtol=1e-12, atol=1e-12)
 
 @pytest.mark.parametrize('momentum', [0., .9])
 def test_tied_layers_learn(momentum):
