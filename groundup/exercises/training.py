@@ -124,9 +124,9 @@ def _(im, down, right):
     page = torch.nn.functional.pad(im[None], (n,)*4, mode='replicate')[0]
     return page[n-down:n-down+h, n-right:n-right+w]
 
-# %% ../../nbs/answers/09_training.ipynb #ca6e6dab
+# %% ../../nbs/answers/09_training.ipynb #0d7e6806
 @book.exercise(inputs=lambda: [([3.,2,1,2,3,.5], 2), ([3.,2,1,2,3,.5], 3), ([1.,2,3,0], 4), ([5.,4,3,2], 1), ([2.,2,1,1,1,.1], 2),
-                               ([3.,math.nan,2,math.nan,math.nan,1], 2), ([-1.,-2,-1.5,-3], 2)],
+                               ([3.,math.nan,2,math.nan,math.nan,1], 2), ([-1.,-2,-1.5,-3], 2), ([3.,1,2,2,2,.5], 2)],
     hints=['Go through the losses, and remember the number and the loss of the best so far.',
            'A loss is better only if it is *below* the best; a comparison with `nan` is never true.',
            'Stop as soon as `epoch-best` reaches `patience`.'],
@@ -266,13 +266,13 @@ def _(said, true, n):
     c = confusion.fn(said, true, n)
     return c-c.diag().diag()
 
-# %% ../../nbs/answers/09_training.ipynb #c053f99f
+# %% ../../nbs/answers/09_training.ipynb #2261e2e9
 def _sure():
     sure = torch.rand(40).double()
     return sure, torch.rand(40)<sure.float(), torch.linspace(0, 1.01, 6).double()
 
-@book.exercise(inputs=lambda: [(torch.tensor([.2,.9,.8,.3]).double(), torch.tensor([False,True,False,False]), torch.tensor([0.,.5,1.01]).double()),
-                               (torch.tensor([.5,.5,.75]).double(), torch.tensor([True,False,True]), torch.tensor([0.,.25,.5,.75,1.01]).double()),
+@book.exercise(inputs=lambda: [(torch.tensor([.2,.9,.8,.3]).double(), torch.tensor([True,True,False,False]), torch.tensor([0.,.5,1.01]).double()),
+                               (torch.tensor([.5,.6,.75,.25]).double(), torch.tensor([True,False,False,False]), torch.tensor([0.,.25,.5,.75,1.01]).double()),
                                _sure(), (torch.tensor([.9]).double(), torch.tensor([False]), torch.tensor([0.,1.01]).double())],
     hints=['For each pair of neighbouring edges a mask: `(sure>=a) & (sure<b)`.',
            'The gap of a group is `abs(sure[mask].mean() - right[mask].double().mean())`.',
