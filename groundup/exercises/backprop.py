@@ -12,6 +12,7 @@ import torch
 from ..backprop import Layer, add_grad, forward_and_backward, lin_grad, mse_grad, relu_grad, zero_grad
 from ..init import lin, relu
 from ..support.checker.exercise import Book, Wrong
+from ..support.checker.verdict import brief
 
 # %% ../../nbs/answers/05_backprop.ipynb #2f1f6a68
 book = Book('05_backprop')
@@ -122,9 +123,6 @@ def _(df, g, dg, h, dh, x): return df(h(x))*dg(h(x))*dh(x)
 @chain.mistake('`dg` is taken at `x`: what goes into `g` is `h(x)`')
 def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(x)*dh(x)
 
-@chain.mistake('`dg` is taken at `g(h(x))`: what goes into `g` is `h(x)`')
-def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(g(h(x)))*dh(x)
-
 @chain.mistake('the functions are in the wrong order: `h` comes first, so it is `g(h(x))`, not `h(g(x))`')
 def _(df, g, dg, h, dh, x): return df(h(g(x)))*dg(h(x))*dh(x)
 
@@ -198,8 +196,8 @@ def _sigmoids(inp, dout): return inp,inp.sigmoid(),dout
 
 @book.exercise(
     inputs=lambda: [_sigmoids(_float(0,-2,3), _float(1,10,-4)), _sigmoids(_d(2, 3), _d(2, 3)),
-                    (_float(0,0,9), _float(.25,.75,.5), _float(16,-16,4)), # `inp` has been written over
-                    _sigmoids(_float(-1000,1000), _float(2,3)), _sigmoids(torch.randn(3, 4),
+                    (_float(0,0,9), _float(.25,.75,.5), _float(16,-16,4)),
+                    (_float(3,-3), _float(0,1), _float(2,5)), _sigmoids(torch.randn(3, 4),
                     torch.randn(3, 4))],
     hints=['The derivative is written in terms of $s(v)$. Where does $s(v)$ stand already?',
            '`out` is the sigmoid of what `inp` was. So the derivative is `out*(1-out)`.',
@@ -223,9 +221,6 @@ def _(inp, out): inp.g = out.g*out*(1-inp)
 @sigmoid_grad.mistake('what comes back, `out.g`, is not used: multiply by it')
 def _(inp, out): inp.g = out*(1-out)
 
-@sigmoid_grad.mistake('what comes back is added: multiply by it')
-def _(inp, out): inp.g = out.g+out*(1-out)
-
 @sigmoid_grad.mistake('the sigmoid is taken of `out`, which is a sigmoid already')
 def _(inp, out): inp.g = out.g*out.sigmoid()*(1-out.sigmoid())
 
@@ -237,9 +232,6 @@ def _(inp, out): inp.g = out.g*(1-out)
 
 @sigmoid_grad.mistake('the sign is turned: the factor is `1-out`')
 def _(inp, out): inp.g = out.g*out*(out-1)
-
-@sigmoid_grad.mistake('brackets are missing: `out*1-out` takes `out` away at the end')
-def _(inp, out): inp.g = out.g*out*1-out
 
 @sigmoid_grad.mistake('`1-out**2` belongs to another function, tanh: for the sigmoid it is `out*(1-out)`')
 def _(inp, out): inp.g = out.g*(1-out**2)
@@ -299,17 +291,11 @@ def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g.mean(0))
 @lin_rows_grad.mistake('the gradient of `b` keeps the axis of the batch: `b` is `(j,)`, not `(1,j)`')
 def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g.sum(0, keepdim=True))
 
-@lin_rows_grad.mistake('the gradient of `b` is one number: sum over the rows only, axis 0')
-def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g.sum())
-
 @lin_rows_grad.mistake('`b.g` is not written: the bias has a gradient too')
 def _(inp, out, w, b): _rows_but(inp, out, w, b, b=None)
 
 @lin_rows_grad.mistake('`inp.g` is not written: without it no layer before this one can learn')
 def _(inp, out, w, b): _rows_but(inp, out, w, b, inp=None)
-
-@lin_rows_grad.mistake('nothing is written into `.g`: assign to `inp.g`, `w.g` and `b.g`, and return nothing')
-def _(inp, out, w, b): return out.g@w
 
 @lin_rows_grad.mistake('`w.g` is not written: it belongs to `w` itself. `w.t()` is a new tensor, '
                        'and what is written into its `.g` stays there')
@@ -354,9 +340,6 @@ def _(f, x, eps): return _central_by(f, x, eps, lambda up, at, down: (up-at)/eps
 
 @central.mistake('it looks to one side only, from `x-eps` to `x`: central differences go to both sides')
 def _(f, x, eps): return _central_by(f, x, eps, lambda up, at, down: (at-down)/eps)
-
-@central.mistake('one of the two points is `x` itself: the points are `x-eps` and `x+eps`')
-def _(f, x, eps): return _central_by(f, x, eps, lambda up, at, down: (up-at)/(2*eps))
 
 @central.mistake('the two points are `2*eps` apart, but it divides by `eps`')
 def _(f, x, eps): return 2*central.fn(f, x, eps)
@@ -466,14 +449,6 @@ def _(x, y, layers):
     mse_grad(way[-1][1], y)
     _back(way, False)
 
-@deep_step.mistake('each layer has a ReLU on the way forward, the last one too, and none has one on the way '
-                   'back')
-def _(x, y, layers):
-    acts = [x]
-    for w,b in layers: acts.append(relu(lin(acts[-1], w, b)))
-    mse_grad(acts[-1], y)
-    for k in reversed(range(len(layers))): lin_grad(acts[k], acts[k+1], *layers[k])
-
 @deep_step.mistake('the way back begins without a gradient: `mse_grad` writes the first one, at the last '
                    'output')
 def _(x, y, layers): _back(_way(x, layers))
@@ -496,6 +471,11 @@ def _(x, y, layers):
 
 @deep_step.mistake('`x.g` is not written: the way back ends at `x` itself, not at a copy')
 def _(x, y, layers): deep_step.fn(x.clone(), y, layers)
+
+@deep_step.mistake('`x.g` is cut by a ReLU that is not there: nothing came before `x`')
+def _(x, y, layers):
+    deep_step.fn(x, y, layers)
+    x.g = x.g*(x>0)
 
 @deep_step.mistake('the division by n is missing in the gradient of the loss: it is a mean')
 def _(x, y, layers):
@@ -572,8 +552,8 @@ def _(a, b, out): a.g,b.g = out.g*b,out.g*a
 @mul_grad.mistake('each factor gets its own value: it must be the value of the *other* factor')
 def _(a, b, out): add_grad(a, out.g*a); add_grad(b, out.g*b)
 
-@mul_grad.mistake('both old gradients are read before either is written: for `mul_grad(a, a, out)` '
-                  'the first addition is lost')
+@mul_grad.mistake('for `mul_grad(a, a, out)` one of the two additions is lost: both old gradients are read '
+                  'before either is written, or there is only one addition')
 def _(a, b, out): a.g,b.g = _had(a)+out.g*b,_had(b)+out.g*a
 
 @mul_grad.mistake('what comes back, `out.g`, is not used: multiply by it')
@@ -599,17 +579,6 @@ def _(a, b, out):
 @mul_grad.mistake('`b` gets nothing: both factors have a gradient')
 def _(a, b, out): add_grad(a, out.g*b)
 
-@mul_grad.mistake('where there is no `.g` yet, both factors begin anew: for `a*a` the second one must add '
-                  'to the first')
-def _(a, b, out):
-    old = getattr(a, 'g', None) is not None
-    for p,q in (a,b),(b,a): p.g = p.g+out.g*q if old else out.g*q
-
-@mul_grad.mistake('for `a*a` the old gradient is overwritten: add to it there too')
-def _(a, b, out):
-    if a is b: a.g = 2*a*out.g
-    else: mul_grad.fn(a, b, out)
-
 @mul_grad.mistake('`a.g` is overwritten: add to it, as to `b.g`')
 def _(a, b, out): a.g = out.g*b; add_grad(b, out.g*a)
 
@@ -625,7 +594,9 @@ def _see_scale(cls, s, inp, dout):
     "Two calls and two ways back of one layer, so that gradients have to add up"
     layer = cls(s)
     out = layer(inp)
-    if getattr(out, 'shape', None)!=inp.shape: return {'output':out}
+    if out is None: raise Wrong('`forward` returns nothing (`None`): is `return` missing?')
+    if getattr(out, 'shape', None)!=inp.shape:
+        raise Wrong(f'The output is {brief(out)}, not as large as the input: each column has its own number')
     layer.backward(dout)
     first = {'output':out} | _gs(inp=inp, s=s, dout=dout)
     layer(inp)
@@ -694,6 +665,16 @@ class _(_Scales):
 @Scale.mistake('`inp` and `dout` are in the wrong order: it is `bwd(self, dout, inp)`')
 class _(_Scales):
     def bwd(self, inp, dout): super().bwd(dout, inp)
+
+@Scale.mistake('the gradient of `s` is summed over the wrong axis: it has an entry for each column, '
+               'so sum over the rows, axis 0')
+class _(_Scales):
+    def of_s(self, dout, inp): return (dout*inp).sum(1)
+
+@Scale.mistake('`Scale` is no `Layer`: write `class Scale(Layer)`, which calls `forward` and `bwd`')
+class _:
+    def __init__(self, s): self.s = s
+    def forward(self, inp): return inp*self.s
 
 @Scale.mistake('the gradient of `s` is a mean: the effects on all rows add up')
 class _(_Scales):
