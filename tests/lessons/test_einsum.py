@@ -304,3 +304,31 @@ def test_numpys_counts_agree():
         path,_ = np.einsum_path(eq, *ts, optimize='optimal')
         best = min(contraction_cost(eq, *shapes, order=[o])[0] for o in itertools.combinations(range(len(shapes)), 2))
         assert contraction_cost(eq, *shapes, order=[p for p in path[1:] if len(p)==2])[0]<=2*best
+
+
+# Exercises
+
+def once(eq, f): return '...'*('...' in eq)+''.join(sorted(l for l in eq if l.isalpha() and f(eq, l)))
+
+def other_layer(x, w, z):
+    m = torch.nn.Bilinear(x.shape[1], z.shape[1], len(w), bias=False)
+    m.weight.data = w
+    return m(x, z).detach()
+
+def swapaxes(x): return (x-x.mean(0)).swapaxes(0, 1)@(x-x.mean(0))/len(x)
+def moveaxis(x): return (x-x.mean(0)).moveaxis(0, 1)@(x-x.mean(0))/len(x)
+def swapdims(x): return torch.swapdims(x-x.mean(0), 0, 1)@(x-x.mean(0))/len(x)
+
+@pytest.mark.parametrize('name,f,kind,word', [
+    ('row_dots', lambda a,b: torch.einsum('ij,ik->i', a, b), 'wrong', 'sums of the two rows are multiplied'),
+    ('bilinear', other_layer, 'rule', 'Bilinear'),
+    ('implicit', lambda eq: once(eq, lambda e,l: e.lower().count(l.lower())==1), 'wrong', '`a` and `A` are two'),
+    ('implicit', lambda eq: once(eq, lambda e,l: e.count(l)!=2), 'wrong', "expected 'jk'"),
+    ('cheaper', lambda ni,nk,nl,nj: 'left' if ni*nk*nl+ni*nk*nj<=nk*nl*nj+ni*nk*nj else 'right', 'wrong', 'taken to cost the same'),
+    ('cheaper', lambda ni,nk,nl,nj: 'left' if ni*nk*nl*ni*nl*nj<=nk*nl*nj*ni*nk*nj else 'right', 'wrong', 'or costs multiplied'),
+    ('cheaper', lambda ni,nk,nl,nj: 'left' if ni*nl*(nk+nj)<=nk*nj*(nl+ni) else 'right', 'right', ''),
+    ('covariance', swapaxes, 'rule', 'swapaxes'), ('covariance', moveaxis, 'rule', 'moveaxis'), ('covariance', swapdims, 'rule', 'swapdims')])
+def test_verdicts(name, f, kind, word):
+    from groundup.exercises import einsum as ex
+    v = ex.book.exercises[name].judge(f)
+    assert v.kind==kind and word in v.text, v
