@@ -1,6 +1,6 @@
 # Every command sets itself up first, in .venv. `make` alone lists them.
 .PHONY: help lab edit test docs preview run export clean
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
 export PYTHON TORCH
 
 # PYTHON= names a Python; without it, the first that is new enough (tools/env.py says what is wrong with an old one)
@@ -19,8 +19,12 @@ lab: ## work through the lessons in JupyterLab, in your own copy work/   (ARGS=-
 edit: ## open the sources nbs/ in JupyterLab, for authors
 	$(in_env) tools/lab.py --edit $(ARGS)
 
-test: ## check everything   (ONLY=generated|notebooks|pytest, NB="nbs/01_matmul.ipynb ...")
-	$(in_env) tools/check.py $(ONLY) $(NB)
+# NB= names notebooks: then only nbdev's test of each
+books = $(foreach o,$(NB),$(or $(wildcard $(o)),$(o)))
+tests = $(or $(foreach o,$(books),"tests/test_nbdev.py::test_notebook[$(o)]"),tests)
+
+test: ## check everything   (ARGS="-k matmul" or other options of pytest, NB="nbs/01_matmul.ipynb ...")
+	$(in_env) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10 --durations-min 2 $(tests) $(ARGS)
 
 docs: ## build the site into _docs/html
 	$(in_env) -m sphinx -W --keep-going -q -b html -c docs nbs _docs/html $(ARGS)
@@ -35,5 +39,5 @@ export: ## write groundup/ and README.md from the notebooks
 	$(in_env) tools/notebooks.py export
 
 clean: ## remove what the commands made, but .venv and work/
-	rm -rf _docs _proc build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
+	rm -rf _docs _proc _site nbs/nbdev.yml nbs/sidebar.yml build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
 	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './work/*' -prune -exec rm -rf {} +

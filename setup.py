@@ -3,7 +3,7 @@ from configparser import ConfigParser
 from pathlib import Path
 from setuptools import find_packages, setup
 
-root = Path(__file__).parent
+root = Path(__file__).parent # tools/project.py reads settings.ini for all else: a source archive has no tools/
 ini = ConfigParser(delimiters=['='])
 ini.read(root/'settings.ini', encoding='utf8')
 cfg = ini['DEFAULT']

@@ -1,29 +1,79 @@
-"What the tests share: a data folder of their own, the notebooks, and a browser where there is one"
-import os, shutil, subprocess, sys
+"""What the tests share: a data folder of their own, a browser where there is one, the wheel and an environment with it.
+
+Two workers share the tests (`make test`): what is slow comes first, and all that needs a browser goes to one of them."""
+import os, re, shutil, signal, subprocess, sys, sysconfig
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-root = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(root/'tools'))
-lessons = sorted((root/'nbs').glob('[0-9][0-9]_*.ipynb'))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent/'tools'))
+import project
+
+root = project.root
+lessons = project.lessons()
+limit = int(os.environ.get('GROUNDUP_LIMIT', 300)) # seconds for one notebook
 browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
             '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
             '/Applications/Chromium.app/Contents/MacOS/Chromium']
-advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test ONLY=pytest'
-
+advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test'
+slow = 'test_jupyterlab', 'test_site', 'test_solved', 'test_nbdev', 'test_wheel', 'test_generated', 'test_setup'
 
 # random examples are the same in each run, and no verdict depends on the speed of the machine
 settings.register_profile('groundup', derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('groundup')
 
 
+@pytest.hookimpl(tryfirst=True) # xdist reads the marks afterwards
+def pytest_collection_modifyitems(items):
+    "Slow tests first, so that the workers end together; two browsers at once would be slower than one after the other"
+    items.sort(key=lambda o: slow.index(o.path.stem) if o.path.stem in slow else len(slow))
+    for o in items:
+        if {'browser', 'site'} & {*o.fixturenames}: o.add_marker(pytest.mark.xdist_group('browser'))
+
 @pytest.fixture(scope='session', autouse=True)
 def own_data(tmp_path_factory):
     "Nobody's progress is read or changed"
     os.environ['GROUNDUP_DATA'] = str(tmp_path_factory.mktemp('data'))
 
+
+# other processes
+def sh(*cmd, **kw):
+    "What a command prints, which must succeed"
+    res = subprocess.run([str(o) for o in cmd], capture_output=True, text=True, **kw)
+    assert res.returncode == 0, f'{cmd}\n{res.stdout[-3000:]}\n{res.stderr[-3000:]}'
+    return res.stdout
+
+def limited(cmd, limit=limit, **kw):
+    "What is wrong with a run of `cmd` (or None), and all that it printed; when the time is up, its children end with it"
+    proc = subprocess.Popen([str(o) for o in cmd], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
+                            start_new_session=True, **kw)
+    why = None
+    try:
+        try: out = proc.communicate(timeout=limit)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(proc.pid, signal.SIGKILL)
+            out,why = proc.communicate()[0], f'stopped after {limit} s'
+        if proc.returncode and not why: why = f'exit status {proc.returncode}'
+        return why, re.sub(r'\x1b\[[\d;]*m', '', out)
+    finally:
+        if proc.poll() is None: os.killpg(proc.pid, signal.SIGKILL)
+
+def shared(factory, name, make):
+    "The folder `name`, which `make(folder)` fills once for all workers of a run"
+    folder = factory.getbasetemp()
+    folder = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder)/name
+    with FileLock(f'{folder}.lock'):
+        if not (done := folder.with_name(f'{name}.done')).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+# the browser
 @pytest.fixture(scope='session')
 def chromium():
     "Path of the system's Chromium; without one the test is skipped, or fails where GROUNDUP_BROWSER=required"
@@ -44,3 +94,36 @@ def browser(chromium):
         res = p.chromium.launch(executable_path=chromium, args=args, timeout=240_000)
         yield res
         res.close()
+
+
+# what a person has who installs the package and has nothing of the checkout, as in Colab
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory):
+    "The wheel, made from the source archive, made from a clean copy of the project"
+    def make(folder):
+        made = shutil.ignore_patterns('.*', '__pycache__', '_docs', '_proc', 'build', 'dist', '*.egg-info', 'work', 'jupyter_execute')
+        shutil.copytree(root, folder/'src', ignore=made)
+        sh(sys.executable, '-m', 'build', '--no-isolation', '--outdir', folder/'dist', folder/'src')
+    res, = (shared(tmp_path_factory, 'wheel', make)/'dist').glob('*.whl')
+    return res
+
+@pytest.fixture(scope='session')
+def python(wheel, tmp_path_factory):
+    "A new environment with the wheel; of the present one it sees the packages, but not the editable install"
+    where = 'Scripts/python.exe' if os.name == 'nt' else 'bin/python'
+    def make(folder):
+        sh(sys.executable, '-m', 'venv', '--without-pip', folder/'env')
+        res = folder/'env'/where
+        sh(sys.executable, '-m', 'pip', '--python', res, 'install', '-q', '--no-deps', '--no-index', wheel)
+        site = Path(sh(res, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))').strip())
+        # a line of a .pth file is only added to the path: the .pth files of the folder it names, the editable one, are not read
+        (site/'host.pth').write_text('\n'.join(dict.fromkeys(sysconfig.get_path(o) for o in ('purelib', 'platlib')))+'\n')
+    return shared(tmp_path_factory, 'a new', make)/'env'/where
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    "An empty folder, and nothing of the checkout on the path"
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+    monkeypatch.setenv('GROUNDUP_DATA', str(tmp_path/'data'))
+    (tmp_path/'empty').mkdir()
+    return tmp_path/'empty'

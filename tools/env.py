@@ -2,11 +2,12 @@
 
 It starts on any Python 3.6+, so that an old one gets a sentence and not a syntax error. A finished environment is
 used as it is; an unfinished, moved or outdated one is mended. `TORCH=cpu` takes PyTorch's own CPU build."""
-import configparser, contextlib, hashlib, json, os, re, shutil, signal, subprocess, sys, threading, time
+import contextlib, hashlib, json, os, re, shutil, signal, subprocess, sys, threading, time
 from collections import deque
-from pathlib import Path
 
-root = Path(__file__).resolve().parent.parent
+import project
+
+root = project.root
 venv = root/'.venv'
 note = venv/'groundup.json' # what the environment was made from; 'ready' once the install is complete
 python = venv/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
@@ -14,10 +15,11 @@ choices = dict(default=[], cpu=['--extra-index-url', 'https://download.pytorch.o
 newest = 3, 14 # the last Python that every pinned package has a build for
 
 
-def settings():
-    ini = configparser.ConfigParser(delimiters=['='])
-    ini.read(str(root/'settings.ini'), encoding='utf8')
-    return ini['DEFAULT']
+def settings(): return project.settings(root)
+
+def spelled(path):
+    "`path` as text, the same under every locale: an ASCII one reads other letters as bytes"
+    return os.fsencode(str(path)).decode('utf8', 'surrogateescape')
 
 def version(v): return '.'.join(map(str, v))
 
@@ -77,7 +79,7 @@ def why_new(old, torch):
     if not venv.exists(): return ''
     have, path = venv_version(), old.get('path') or made_for()
     if have is None: return 'its Python is missing'
-    if path != str(venv): return 'this folder was moved or copied'
+    if path != spelled(venv): return 'this folder was moved or copied'
     if not any((o/'RECORD').exists() for o in packages() if o.name.startswith('pip-')): return 'it has no pip'
     if have < tuple(int(o) for o in settings()['min_python'].split('.')) or os.environ.get('PYTHON') and have != sys.version_info[:2]:
         return 'it has Python %s' % version(have)
@@ -94,7 +96,7 @@ def new_venv():
     if venv.exists() and not (venv/'pyvenv.cfg').exists() and not note.exists() and any(venv.iterdir()):
         stop('%s is there, but it is no Python environment. Move it away, then run again.' % venv)
     cmd = [sys.executable, '-m', 'venv', '--clear', '--prompt', 'groundup', str(venv)]
-    res = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    res = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, errors='replace')
     if res.returncode: stop(*said(res.stdout.splitlines()) + ['', 'Python could not make %s.' % venv,
         advice(res.stdout, 'Remove it and run the same command again.')])
 
@@ -196,7 +198,7 @@ def pip(torch, lock):
 def broken():
     "What Python says where the big packages cannot be imported"
     res = subprocess.run([str(python), '-c', 'import torch, nbdev, jupyterlab, groundup'], cwd=str(root),
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, errors='replace')
     return res.stdout.splitlines() if res.returncode else []
 
 @contextlib.contextmanager
@@ -219,7 +221,7 @@ def locked(path):
 def ready(torch=None):
     "Is the environment complete, and made from what is here now?"
     old = notes()
-    return (old.get('ready') and old.get('recipe') == recipe() and old.get('path') == str(venv)
+    return (old.get('ready') and old.get('recipe') == recipe() and old.get('path') == spelled(venv)
             and why_new(old, torch or torch_choice(old)) is None)
 
 def setup():
@@ -240,7 +242,7 @@ def make(lock):
         new_venv()
     elif old.get('ready'): print('The list of packages has changed: updating .venv.', flush=True)
     else: print('Going on with the setup of .venv.', flush=True)
-    kw = dict(path=str(venv), torch=torch, recipe=recipe())
+    kw = dict(path=spelled(venv), torch=torch, recipe=recipe())
     write(ready=False, **kw)
     mend()
     for wait in 5, 20, 0:
@@ -259,6 +261,7 @@ def make(lock):
 def interrupt(*_): raise KeyboardInterrupt
 
 def main(args):
+    if sys.getfilesystemencoding() != 'utf-8': os.environ['PYTHONUTF8'] = '1' # venv, pip and the script read paths all the same
     for o in ('SIGTERM', 'SIGHUP'):
         if hasattr(signal, o): signal.signal(getattr(signal, o), interrupt)
     try: setup()

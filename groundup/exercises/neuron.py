@@ -7,34 +7,31 @@ __all__ = ['book', 'progress', 'one_neuron', 'leaky_relu', 'relu_batch', 'n_para
            'accuracy_of']
 
 # %% ../../nbs/answers/00_neuron.ipynb #8e865e0a
-from operator import mul
 import random
 from ..support.checker.exercise import Book
 from ..neuron import dense, relu
 
-# %% ../../nbs/answers/00_neuron.ipynb #f3a1482f
+# %% ../../nbs/answers/00_neuron.ipynb #954218e6
 book = Book('00_neuron')
 progress = book.progress
-
-# %% ../../nbs/answers/00_neuron.ipynb #954218e6
 def _matrix(n, m): return [[random.randint(-36, 36)/4 for _ in range(m)] for _ in range(n)]
 def _vector(n): return _matrix(1, n)[0]
 
 # %% ../../nbs/answers/00_neuron.ipynb #814091a5
 @book.exercise(
-    inputs=lambda: [([1.,2.,3.], [2.,-1.,.5], 10.), ([4.], [-2.], -1.), ([], [], 7.),
+    inputs=lambda: [([1.,2.,3.], [2.,-1.,.5], 6.), ([4.], [-2.], -1.), ([], [], 7.), ([0.,5.], [3.,0.], -2.),
                     (_vector(5), _vector(5), -3.5)],
     hints=['The products come first, their sum after. Which built-in function adds up whatever it is given?',
            '`map(f, x, w)` calls `f` with one number of `x` and one of `w`, for each place.',
-           'A function that multiplies is `operator.mul`, or `lambda p,q: p*q`. Do not forget the bias.'],
+           'A function that multiplies is `lambda p,q: p*q`. Do not forget the bias.'],
     difficulty=1, minutes=5, without=('for','neuron'))
 def one_neuron(x, w, b): # (k,), (k,), number -> number
     "The weighted sum of the inputs, plus the bias, without a loop"
-    return sum(map(mul, x, w)) + b
+    return sum(map(lambda p,q: p*q, x, w)) + b
 
 # %% ../../nbs/answers/00_neuron.ipynb #9933543e
 @one_neuron.mistake('the bias is missing')
-def _(x, w, b): return sum(map(mul, x, w))
+def _(x, w, b): return sum(map(lambda p,q: p*q, x, w))
 
 @one_neuron.mistake('the bias is added once for each input: add it once, after the sum')
 def _(x, w, b): return sum(map(lambda p,q: p*q+b, x, w))
@@ -43,15 +40,11 @@ def _(x, w, b): return sum(map(lambda p,q: p*q+b, x, w))
 def _(x, w, b): return sum(x)*sum(w) + b
 
 @one_neuron.mistake('the products are there, but they are not added up: one number is wanted, with the bias')
-def _(x, w, b): return list(map(mul, x, w))
-
-@one_neuron.mistake('each input and its weight are added: multiply them')
-def _(x, w, b): return sum(map(lambda p,q: p+q, x, w)) + b
+def _(x, w, b): return list(map(lambda p,q: p*q, x, w))
 
 # %% ../../nbs/answers/00_neuron.ipynb #bd467937
 @book.exercise(
-    inputs=lambda: [(-2.,.1), (3.,.1), (0.,.5), (.2,.5), (-3.,2.), (.5,2.), (-1.5,0.),
-                    (-random.random()*9,.3)],
+    inputs=lambda: [(-2.,.1), (3.,.1), (0.,.5), (.2,.5), (-3.,2.), (-1.5,0.), (-random.random()*9,.3)],
     hints=['There are two cases: the number is positive, or it is not. What comes out in each?',
            'Python has a conditional expression: `a if condition else b`.',
            '`v if v>0 else ...`: what comes out for a negative `v`?'],
@@ -70,22 +63,12 @@ def _(v, slope): return max(v, 0.)
 @leaky_relu.mistake('the slope is on the wrong side: positive numbers stay, negative ones are multiplied')
 def _(v, slope): return v if v<0 else slope*v
 
-@leaky_relu.mistake('the number is compared with the slope: compare it with 0')
-def _(v, slope): return v if v>slope else slope*v
-
-@leaky_relu.mistake('every number is multiplied by the slope: positive numbers stay as they are')
-def _(v, slope): return slope*v
-
-@leaky_relu.mistake('negative numbers lose their sign: multiply them by the slope as they are')
-def _(v, slope): return v if v>0 else -slope*v
-
 @leaky_relu.mistake('the slope itself comes out for negative numbers: multiply it by the number')
 def _(v, slope): return v if v>0 else slope
 
 # %% ../../nbs/answers/00_neuron.ipynb #90eb4cbe
 @book.exercise(
-    inputs=lambda: [([[1.,-2.,3.],[-4.,5.,-6.]],), ([[-1.]],), ([],),
-                    ([[0.,-.5],[2.,-3.],[4.,5.]],), (_matrix(3, 4),)],
+    inputs=lambda: [([[1.,-2.,3.],[-4.,5.,-6.]],), ([[-1.]],), ([],), ([[0.,-.5],[2.,-3.]],), (_matrix(3, 4),)],
     hints=['You need a list of lists, so you need a comprehension inside a comprehension.',
            'The inner one makes a new row out of a row: `[relu(v) for v in row]`.',
            'The outer one goes through the rows: `[... for row in x]`.'],
@@ -101,11 +84,8 @@ def _(x): return [relu(v) for row in x for v in row]
 @relu_batch.mistake('the negative numbers are left out: they become 0, and keep their place')
 def _(x): return [[v for v in row if v>0] for row in x]
 
-@relu_batch.mistake('negative numbers lost their sign: that is the absolute value')
-def _(x): return [[abs(v) for v in row] for row in x]
-
-@relu_batch.mistake('positive and negative are mixed up: the positive numbers stay')
-def _(x): return [[min(v, 0.) for v in row] for row in x]
+@relu_batch.mistake('`relu` is given a whole row: it takes one number, so go through the row as well')
+def _(x): return [relu(row) for row in x]
 
 # %% ../../nbs/answers/00_neuron.ipynb #4804b2f3
 @book.exercise(
@@ -126,26 +106,18 @@ def _(sizes): return sum(n*m for n,m in zip(sizes, sizes[1:]))
 @n_parameters.mistake('the inputs were given biases too')
 def _(sizes): return sum(n*m for n,m in zip(sizes, sizes[1:])) + sum(sizes)
 
-@n_parameters.mistake('each neuron has one bias, not one for each of its inputs')
-def _(sizes): return sum(2*n*m for n,m in zip(sizes, sizes[1:]))
-
 @n_parameters.mistake('the biases are those of the layer before the lines: each neuron after them has one')
 def _(sizes): return sum(n*m + n for n,m in zip(sizes, sizes[1:]))
 
 @n_parameters.mistake('each layer has one bias: it is one for each neuron of the layer')
 def _(sizes): return sum(n*m + 1 for n,m in zip(sizes, sizes[1:]))
 
-@n_parameters.mistake('the circles are counted: count the lines, and a bias for each circle but the inputs')
-def _(sizes): return sum(sizes)
-
-# %% ../../nbs/answers/00_neuron.ipynb #df45744d
-def _layer(i, k, j): return _matrix(i, k),_matrix(j, k),_vector(j)
-
 # %% ../../nbs/answers/00_neuron.ipynb #63899cee
 @book.exercise(
-    inputs=lambda: [([[1.,2.,-1.],[3.,-4.,2.]], [[5.,6.,1.],[-7.,8.,2.]], [10.,20.], 0, 1),
+    inputs=lambda: [([[1.,2.,-1.],[3.,-4.,2.]], [[5.,6.,0.],[-7.,8.,2.]], [9.,-4.], 0, 1),
                     ([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.],[-7.,8.],[9.,0.],[1.,1.]], [1.,2.,3.,4.], 1, 2),
-                    ([[2.]], [[3.]], [-4.], 0, 0), (*_layer(3, 5, 4), 2, 3), (*_layer(4, 3, 4), 3, 1)],
+                    ([[2.]], [[3.]], [-4.], 0, 0), (_matrix(3, 5), _matrix(4, 5), _vector(4), 2, 3),
+                    (_matrix(4, 3), _matrix(4, 3), _vector(4), 3, 1)],
     hints=['Only one input and one neuron are asked for: `x[i]` and `w[j]`.',
            'Both are lists of the same length. Multiply in pairs and add up.',
            'The bias belongs to the neuron: is its index i or j?'],
@@ -161,26 +133,20 @@ def _(x, w, b, i, j): return sum(x[i][k]*w[k][j] for k in range(len(x[i]))) + b[
 @entry.mistake('the bias is taken by the number of the input: it belongs to the neuron, `b[j]`')
 def _(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[i], w[j])) + b[i]
 
+@entry.mistake('the weights are taken by the number of the input: they belong to the neuron, `w[j]`')
+def _(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[i], w[i])) + b[j]
+
 @entry.mistake('the bias is missing')
 def _(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[i], w[j]))
-
-@entry.mistake('all inputs are added up first, and all weights: multiply in pairs, then add')
-def _(x, w, b, i, j): return sum(x[i])*sum(w[j]) + b[j]
-
-@entry.mistake('the bias is added once for each input: add it once, after the sum')
-def _(x, w, b, i, j): return sum(xk*wk + b[j] for xk,wk in zip(x[i], w[j]))
 
 @entry.mistake('i and j are swapped: i counts the inputs, j the neurons')
 def _(x, w, b, i, j): return sum(xk*wk for xk,wk in zip(x[j], w[i])) + b[i]
 
-# %% ../../nbs/answers/00_neuron.ipynb #57d834c6
-def _layer_kj(i, k, j): return _matrix(i, k),_matrix(k, j),_vector(j)
-
 # %% ../../nbs/answers/00_neuron.ipynb #6b419d2c
 @book.exercise(
-    inputs=lambda: [([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.,1.],[-7.,8.,0.]], [10.,20.,30.]),
+    inputs=lambda: [([[1.,2.],[3.,-4.],[0.,1.]], [[5.,6.,1.],[-7.,8.,0.]], [3.,-6.,12.]),
                     ([[2.]], [[3.]], [-4.]), ([[1.,2.,3.]], [[1.,-1.],[0.,2.],[4.,4.]], [1.,2.]),
-                    _layer_kj(3, 5, 4)],
+                    (_matrix(3, 5), _matrix(5, 4), _vector(4))],
     hints=['In this layout a neuron is a column. `zip(*w)` goes through the columns.',
            'For each row of `x` make a list, with one number for each column of `w`.',
            '`[[... for wj,bj in zip(zip(*w), b)] for xi in x]`'],
@@ -191,28 +157,26 @@ def dense_columns(x, w, b): # (i,k), (k,j), (j,) -> (i,j)
 
 # %% ../../nbs/answers/00_neuron.ipynb #936f9c06
 @dense_columns.mistake('the rows of `w` are used as neurons: in this layout a neuron is a column')
-def _(x, w, b):
-    return [[sum(p*q for p,q in zip(xi, wj)) + bj for wj,bj in zip(w, b)] for xi in x]
+def _(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) + bj for wj,bj in zip(w, b)] for xi in x]
+
+@dense_columns.mistake('`dense` takes the rows of `w` as neurons: in this layout a neuron is a column')
+def _(x, w, b): return dense(x, w, b)
 
 @dense_columns.mistake('the result is turned over: each input has a row, with a number for each neuron')
-def _(x, w, b):
-    return [[sum(p*q for p,q in zip(xi, wj)) + bj for xi in x] for wj,bj in zip(zip(*w), b)]
+def _(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) + bj for xi in x] for wj,bj in zip(zip(*w), b)]
 
 @dense_columns.mistake('the biases are missing')
 def _(x, w, b): return [[sum(p*q for p,q in zip(xi, wj)) for wj in zip(*w)] for xi in x]
 
 @dense_columns.mistake('the bias is added once for each input: add it once, after the sum')
-def _(x, w, b):
-    return [[sum(p*q + bj for p,q in zip(xi, wj)) for wj,bj in zip(zip(*w), b)] for xi in x]
-
-# %% ../../nbs/answers/00_neuron.ipynb #835adbd6
-def _net(i, k, h, j): return _matrix(i, k),_matrix(h, k),_vector(h),_matrix(j, h),_vector(j)
+def _(x, w, b): return [[sum(p*q + bj for p,q in zip(xi, wj)) for wj,bj in zip(zip(*w), b)] for xi in x]
 
 # %% ../../nbs/answers/00_neuron.ipynb #e0baabf1
 @book.exercise(
     inputs=lambda: [([[1.,2.],[-3.,4.],[2.,0.]], [[1.,-1.],[0.,2.],[-1.,1.],[2.,1.]], [1.,-5.,0.,-3.],
                      [[1.,2.,-3.,1.]], [-4.]),
-                    ([[2.]], [[-3.]], [1.], [[5.]], [-7.]), _net(3, 4, 5, 2), _net(2, 3, 2, 4)],
+                    ([[2.]], [[-3.]], [1.], [[5.]], [-7.]), 
+                    (_matrix(3, 4), _matrix(5, 4), _vector(5), _matrix(2, 5), _vector(2))],
     hints=['Three steps, in this order: `dense`, ReLU of each number, `dense`.',
            'What the first layer gives is a list of lists. ReLU takes one number.',
            '`h = [[relu(v) for v in row] for row in dense(x, w1, b1)]`: no ReLU after the last layer.'],
@@ -231,24 +195,19 @@ def _(x, w1, b1, w2, b2):
     h = [[relu(v) for v in row] for row in dense(x, w1, b1)]
     return [[relu(v) for v in row] for row in dense(h, w2, b2)]
 
+@two_layers.mistake('`relu` is given a list: it takes one number, so go through the rows and each row')
+def _(x, w1, b1, w2, b2): return dense(relu(dense(x, w1, b1)), w2, b2)
+
 @two_layers.mistake('ReLU is applied to the inputs: it belongs after the first layer')
-def _(x, w1, b1, w2, b2):
-    return dense(dense([[relu(v) for v in row] for row in x], w1, b1), w2, b2)
+def _(x, w1, b1, w2, b2): return dense(dense([[relu(v) for v in row] for row in x], w1, b1), w2, b2)
 
 @two_layers.mistake('ReLU stands after the last layer: it belongs between the two')
-def _(x, w1, b1, w2, b2):
-    return [[relu(v) for v in row] for row in dense(dense(x, w1, b1), w2, b2)]
-
-@two_layers.mistake('the second layer is missing')
-def _(x, w1, b1, w2, b2): return [[relu(v) for v in row] for row in dense(x, w1, b1)]
-
-# %% ../../nbs/answers/00_neuron.ipynb #27961302
-def _outputs(i, j): return _matrix(i, j),[random.randrange(j) for _ in range(i)]
+def _(x, w1, b1, w2, b2): return [[relu(v) for v in row] for row in dense(dense(x, w1, b1), w2, b2)]
 
 # %% ../../nbs/answers/00_neuron.ipynb #db0b19bf
 @book.exercise(
     inputs=lambda: [([[.1,.9],[.8,.2],[-3.,-4.]], [1,0,1]), ([[2.,2.,1.]], [0]), ([[2.,1.,2.]], [2]),
-                    ([[-1.,-2.,-3.],[5.,7.,6.]], [0,1]), _outputs(8, 3)],
+                    ([[-1.,-2.,-3.],[5.,7.,0.]], [0,1]), (_matrix(8, 3), random.choices(range(3), k=8))],
     hints=['The guess for one row is the index of its largest number: `row.index(max(row))`.',
            'Compare each guess with its label. `True` counts as 1 in a sum.',
            'The share is the number of right ones, divided by the number of labels.'],
@@ -259,25 +218,16 @@ def accuracy_of(outputs, labels): # (i,j), (i,) -> number from 0 to 1
 
 # %% ../../nbs/answers/00_neuron.ipynb #83a8256d
 @accuracy_of.mistake('that is how many are right: divide by the number of labels')
-def _(outputs, labels):
-    return sum(row.index(max(row))==label for row,label in zip(outputs, labels))
+def _(outputs, labels): return sum(row.index(max(row))==label for row,label in zip(outputs, labels))
 
-@accuracy_of.mistake('the largest *size* was taken: a strongly negative output is a strong no')
-def _(outputs, labels):
-    guess = [max(range(len(row)), key=lambda j: abs(row[j])) for row in outputs]
-    return sum(g==label for g,label in zip(guess, labels))/len(labels)
+@accuracy_of.mistake('any of several largest outputs is as good as the first: the guess is the first one')
+def _(outputs, labels): return sum(row[label]==max(row) for row,label in zip(outputs, labels))/len(labels)
 
 @accuracy_of.mistake('that is the share of wrong guesses')
-def _(outputs, labels):
-    return sum(row.index(max(row))!=label for row,label in zip(outputs, labels))/len(labels)
-
-@accuracy_of.mistake('that is a percentage: a share is a number from 0 to 1')
-def _(outputs, labels):
-    return 100*sum(row.index(max(row))==label for row,label in zip(outputs, labels))/len(labels)
+def _(outputs, labels): return sum(o.index(max(o))!=t for o,t in zip(outputs, labels))/len(labels)
 
 @accuracy_of.mistake('the largest output is compared with the label: compare its place, `row.index(...)`')
-def _(outputs, labels):
-    return sum(max(row)==label for row,label in zip(outputs, labels))/len(labels)
+def _(outputs, labels): return sum(max(row)==label for row,label in zip(outputs, labels))/len(labels)
 
 @accuracy_of.mistake('of equal outputs the last is taken: the first one is the guess')
 def _(outputs, labels):

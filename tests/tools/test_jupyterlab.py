@@ -32,8 +32,8 @@ def server(tmp_path_factory, chromium):
     "JupyterLab as `make lab` starts it, on a course and with settings in a temporary folder: its address and token"
     tmp = tmp_path_factory.mktemp('my course')
     shutil.copytree(root/'nbs', tmp/'nbs', ignore=shutil.ignore_patterns('.ipynb_checkpoints'))
-    (tmp/'tools').mkdir()
-    shutil.copy(root/'tools/lab.py', tmp/'tools')
+    shutil.copytree(root/'tools', tmp/'tools', ignore=shutil.ignore_patterns('__pycache__', 'assets'))
+    shutil.copy(root/'settings.ini', tmp)
     dirs = {k: str(tmp/k.lower()) for k in ('JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR', 'IPYTHONDIR',
                                             'JUPYTERLAB_SETTINGS_DIR', 'JUPYTERLAB_WORKSPACES_DIR', 'GROUNDUP_DATA')}
     with socket.socket() as s:

@@ -1,9 +1,12 @@
 "The learner's copy of the lessons: what a learner wrote is never lost"
-import json, os
+import json, os, shutil, sys
+from pathlib import Path
 
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 
-import lab
+import kernel, lab
+from conftest import root
 
 
 def book(*sources, outputs=False):
@@ -85,11 +88,33 @@ def test_deleted_update_stays_away_and_deleted_lesson_comes_back(course):
     assert course.update() == [('new', '01_matmul.ipynb')]
     assert course.read('01_matmul.ipynb') == book('v2')
 
-def test_lesson_that_is_withdrawn_stays(course):
-    course.update()
-    (course.nbs/'01_matmul.ipynb').unlink()
+def test_what_is_withdrawn(course, capsys):
+    "A folder or lesson under an old name would mislead: it goes, unless the learner changed it"
+    for o in ('exercises/00_neuron.ipynb', 'exercises/01_matmul.ipynb', '06_autograd.ipynb', '07_old.ipynb'): course.ship(o, book(f'# {o}'))
+    lab.files,keep = lambda nbs: keep(nbs)+[o.relative_to(nbs) for o in nbs.glob('exercises/*')], lab.files # as earlier copies had it
+    try: course.update()
+    finally: lab.files = keep
+    course.learn('exercises/00_neuron.ipynb', book('mine'))
+    course.learn('06_autograd.ipynb', book('# 06_autograd.ipynb', outputs=True)) # run, not changed
+    course.learn('own.ipynb', book('my notes'))
+    shutil.rmtree(course.nbs/'exercises')
+    for o in ('06_autograd.ipynb', '07_old.ipynb'): (course.nbs/o).unlink()
+    (course.work/'07_old.ipynb').unlink()
+    lab.tell(course.update(), course.work)
+    out = capsys.readouterr().out
+    assert 'removed, no longer part of the course: 06_autograd.ipynb, exercises/01_matmul.ipynb' in out
+    assert 'exercises/00_neuron.ipynb is no longer part of the course: you changed it, so it is kept' in out
+    assert course.read('exercises/00_neuron.ipynb') == book('mine') and course.read('own.ipynb') == book('my notes')
+    assert not {'06_autograd.ipynb', '07_old.ipynb', 'exercises/01_matmul.ipynb'} & {*course.names()}
     assert course.update() == []
-    assert '01_matmul.ipynb' in course.names()
+    course.learn('exercises/00_neuron.ipynb', book('# exercises/00_neuron.ipynb'))
+    assert course.update() == [] and 'exercises/00_neuron.ipynb' in course.names() # told once, it is the learner's own
+
+def test_no_empty_folder_stays(course):
+    course.update()
+    shutil.rmtree(course.nbs/'answers')
+    assert course.update() == [('removed', 'answers/00_neuron.ipynb')]
+    assert not (course.work/'answers').exists()
 
 @pytest.mark.parametrize('bad', ['', '{"01_matm', '[]', '{"01_matmul.ipynb": 3}', None, '\x00\xff'])
 def test_damaged_state(course, bad):
@@ -153,3 +178,73 @@ def test_home_that_cannot_be_written(tmp_path, monkeypatch, capsys, writable):
     assert os.environ['HOME'] == str(there if writable else tmp_path/'my work/.home')
     assert ('settings and progress are kept in' in capsys.readouterr().out) != writable
     assert (tmp_path/'my work/.home').exists() != writable
+
+@pytest.mark.parametrize('home', ['none', 'file'])
+@pytest.mark.parametrize('writable', [True, False])
+def test_nobody_at_home(tmp_path, monkeypatch, home, writable):
+    "A user without a home folder or a name, as in some containers, also where work/ cannot be written"
+    def nobody(): raise KeyError('getpwuid(): uid not found: 1234')
+    def lost(path): return path # what expanduser gives where there is no home
+    for o in [o for o in os.environ if o.startswith(('JUPYTER', 'XDG_'))]: monkeypatch.delenv(o)
+    monkeypatch.setattr(lab.getpass, 'getuser', nobody)
+    monkeypatch.setenv('USER', '')
+    (tmp_path/'file').touch()
+    monkeypatch.setenv('HOME', str(tmp_path/'file'))
+    if home == 'none': monkeypatch.setattr(lab.os.path, 'expanduser', lost)
+    monkeypatch.chdir(tmp_path)
+    lab.home(tmp_path/('my work' if writable else 'file')/'.home')
+    own = os.environ['HOME']
+    assert os.path.isdir(own) and os.access(own, os.W_OK) and os.environ['USER'] == 'learner'
+    assert (own == str(tmp_path/'my work/.home')) == writable
+    if not writable: shutil.rmtree(own)
+    assert sorted(o.name for o in tmp_path.iterdir()) == ['file', 'my work'][:1+writable]
+
+def test_copy_that_cannot_be_written(course, monkeypatch, capsys):
+    "What is there opens; without anything there, a sentence says why"
+    def full(*a): raise OSError(30, 'Read-only file system')
+    started,work = [],course.work.parent/'work'
+    for o,v in dict(root=work.parent, nbs=course.nbs, home=lambda own: None).items(): monkeypatch.setattr(lab, o, v)
+    monkeypatch.setattr('jupyterlab.labapp.main', started.append)
+    monkeypatch.chdir(root) # the present folder changes
+    with monkeypatch.context() as m, pytest.raises(SystemExit, match='could not be written'):
+        m.setattr(lab, 'put', full)
+        lab.main([])
+    lab.update(course.nbs, work)
+    course.ship('01_matmul.ipynb', book('v2'))
+    monkeypatch.setattr(lab, 'put', full)
+    lab.main(['--no-browser'])
+    assert 'It opens as it is' in capsys.readouterr().out and f'--ServerApp.root_dir={work}' in started[0]
+
+def hostile(folder):
+    "A kernel `python3` that starts something else"
+    (folder/'kernels/python3').mkdir(parents=True)
+    (folder/'kernels/python3/kernel.json').write_text(json.dumps(dict(argv=['/bin/false', '{connection_file}'], display_name='Python 3', language='python')))
+
+@pytest.mark.parametrize('place', ['path', 'user', 'env', 'system'])
+def test_own_kernel(tmp_path, monkeypatch, place):
+    "Whatever kernels the machine, the user, the environment or JUPYTER_PATH hold, ours is the Python that runs"
+    from jupyter_core import paths
+    for o in [o for o in os.environ if o.startswith('JUPYTER')]: monkeypatch.delenv(o)
+    if place == 'path': monkeypatch.setenv('JUPYTER_PATH', str(tmp_path))
+    if place == 'user':
+        monkeypatch.setenv('JUPYTER_DATA_DIR', str(tmp_path))
+        monkeypatch.setenv('JUPYTER_PREFER_ENV_PATH', '0')
+    if place == 'env': monkeypatch.setattr(paths, 'ENV_JUPYTER_PATH', [str(tmp_path)])
+    if place == 'system':
+        monkeypatch.setattr(paths, 'SYSTEM_JUPYTER_PATH', [str(tmp_path)])
+        monkeypatch.setattr(paths, 'ENV_JUPYTER_PATH', [])
+    hostile(tmp_path)
+    assert KernelSpecManager().get_kernel_spec('python3').argv[0] == '/bin/false', 'the trap is none'
+    ours = kernel.OwnKernel()
+    assert ours.get_kernel_spec('python3').argv[0] == sys.executable
+    assert {k: o['spec']['argv'][0] for k,o in ours.get_all_specs().items()} == dict(python3=sys.executable)
+
+def test_jupyterlab_knows_the_settings():
+    "What tools/jupyterlab/ overrides is there in the JupyterLab of this environment"
+    from jupyterlab.commands import get_app_dir
+    for plugin,values in json.loads((root/'tools/jupyterlab/overrides.json').read_text()).items():
+        package,name = plugin.split(':')
+        schema = json.loads((Path(get_app_dir())/'schemas'/package/f'{name}.json').read_text())['properties']
+        for k,v in values.items():
+            allowed = [o['const'] for o in schema[k].get('oneOf', [])]
+            assert v in allowed if allowed else isinstance(v, bool), (plugin, k)

@@ -1,11 +1,8 @@
 "What `make run` does to outputs before it stores them: pictures get smaller, paths of the machine go, words and numbers stay"
 import io, re, sys
-from pathlib import Path
 
 import pytest
 
-root = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(root/'tools'))
 import notebooks as nb
 
 

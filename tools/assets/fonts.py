@@ -2,9 +2,9 @@
 """Make the site's fonts: STIX Two Math for maths, and the theme's icon fonts cut down to the icons the pages use.
 
     pip install fonttools brotli ziamath    # in any environment: they are needed by this script alone
-    make docs && python tools/fonts.py
+    make docs && python tools/assets/fonts.py
 
-Run it again when a page uses a new icon (tests/test_site.py says so). `docs/_static/fonts.txt` lists the icons."""
+Run it again when a page uses a new icon (tests/site/test_site.py says so). `docs/_static/fonts.txt` lists the icons."""
 import importlib.util, re, subprocess, sys
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def main():
     fonts, named = icons()
     codes = sorted(set(named.values()))
     for f in sorted(fonts.glob('fa-*.woff2')): subset(f, static/'vendor/fontawesome/webfonts'/f.name, codes)
-    (static/'fonts.txt').write_text(f"""Fonts served by this site, both under the SIL Open Font License 1.1 (OFL.txt). tools/fonts.py makes these subsets.
+    (static/'fonts.txt').write_text(f"""Fonts served by this site, both under the SIL Open Font License 1.1 (OFL.txt). tools/assets/fonts.py makes these subsets.
 
 stix2math.woff2   STIX Two Math. Copyright 2001-2020 The STIX Fonts Project Authors (https://github.com/stipub/stixfonts)
 fa-*.woff2        Font Awesome Free. Copyright Fonticons, Inc. (https://fontawesome.com). Icons are CC BY 4.0.

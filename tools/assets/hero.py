@@ -1,15 +1,16 @@
 """Draw one image, ten neurons, and what each says of it: nbs/images/hero.svg for the course's map, and docs/_static/card.png
 (1200 x 630) for links to the site on other sites.
 
-usage: python tools/hero.py
+usage: python tools/assets/hero.py
 """
-from configparser import ConfigParser
+import sys
 from pathlib import Path
 import numpy as np
 from groundup.support.data import digits
 from groundup.support.plotting import bare, pyplot, signed_colours, palette
 
-root = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from project import cfg, root
 
 def draw(fig, **place):
     "One handwritten 3, the ten neurons' weights, and below each how strongly it recognises the image"
@@ -37,15 +38,14 @@ def save(fig, path, **kw):
     print(path.relative_to(root).as_posix(), path.stat().st_size, 'bytes')
 
 def main():
-    plt,ini = pyplot(),ConfigParser(delimiters=['='])
-    ini.read(root/'settings.ini', encoding='utf8')
+    plt = pyplot()
     fig = plt.figure(figsize=(9.2,2.75))
     print('label 3, largest output', draw(fig))
     save(fig, root/'nbs/images/hero.svg', bbox_inches='tight', metadata={'Date':None})
     fig = plt.figure(figsize=(12,6.3), facecolor='white')
     draw(fig, left=.06, right=.94, top=.53, bottom=.07)
-    title,_,rest = ini['DEFAULT']['description'].partition(': ')
-    fig.text(.06, .83, ini['DEFAULT']['title'], fontsize=54, fontweight='bold')
+    title,_,rest = cfg['description'].partition(': ')
+    fig.text(.06, .83, cfg['title'], fontsize=54, fontweight='bold')
     fig.text(.06, .735, title, fontsize=27, color='#444444')
     fig.text(.06, .655, rest, fontsize=20, color='#444444')
     save(fig, root/'docs/_static/card.png', dpi=100)
