@@ -4,21 +4,16 @@
 - `index` gets the table of contents, which would show as text in JupyterLab.
 - A `check` cell of a lesson gets a link to that exercise's hints.
 - An answers page folds what a learner should not see yet."""
-import ast, json, re
+import ast, json, re, yaml
 from pathlib import Path
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell as md
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from sphinx import addnodes
+from project import cells, directives, source
 
 # --- reading notebooks (reference.py uses these too)
-
-_dire = re.compile(r'^#\|[ \t]*(.*?)[ \t]*(?:\n|$)', re.M)
-
-def cells(path): return json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-def source(c): return ''.join(c['source'])
-def directives(c): return [d for d in _dire.findall(source(c)) if d]
 
 def title(cs):
     heads = (re.search(r'^# (.+)', source(c), re.M) for c in cs if c['cell_type']=='markdown')
@@ -39,13 +34,13 @@ def declared(c): return [(kind, d, call) for d in statements(c) for kind,call in
 
 # --- cells
 
-def unquoted(s): return json.loads(s) if s[:1]=='"' else s
+def unquoted(s): return yaml.safe_load(s) if s[:1] in ('"', "'") else s
 
 def code_cell(c):
     "A cell as readers see it, or None"
     ds = directives(c)
     names = {d.split()[0].rstrip(':') for d in ds}
-    c['source'] = _dire.sub('', source(c)).strip('\n')
+    c['source'] = re.sub(r'^#\|.*\n?', '', source(c), flags=re.M).strip('\n')
     if names & {'hide', 'default_exp'} or not c['source']: return None
     tags = c['metadata'].setdefault('tags', [])
     if 'hide_input' in names or 'echo: false' in ds: tags.append('remove-input')
@@ -149,7 +144,7 @@ def answers(cs, lesson):
         if not any(calls for *_,calls in body):
             if body or not statements(c): close()
             if not statements(c): out.append(c)
-            elif body: out += shared(c) if all(hasattr(d, 'name') for d,*_ in body) else [c]
+            elif body: out += shared(part(c, sum((lines for _,lines,_ in body), []))) if all(hasattr(d, 'name') for d,*_ in body) else [c]
             continue
         for d,lines,calls in body:
             if not calls: held += lines
