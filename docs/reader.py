@@ -138,13 +138,14 @@ def answers(cs, lesson):
         at = next((o for o in out if re.match(rf'## `{name}`\s', o['source']+'\n')), None)
         if not at: out.append(at := md(f'## `{name}`'))
         at['source'] = f'({lesson}-{name})=\n{at["source"]}'
-    def shared(c): return fold('Code that the answers share', c)
+    def shared(c, lines): return fold('Code that the answers share', part(c, lines))
     for c in cs:
         body, held = [(d, lines, list(declares(d))) for d,lines in parts(c) if not is_set_up(d)], []
         if not any(calls for *_,calls in body):
-            if body or not statements(c): close()
-            if not statements(c): out.append(c)
-            elif body: out += shared(part(c, sum((lines for _,lines,_ in body), []))) if all(hasattr(d, 'name') for d,*_ in body) else [c]
+            if statements(c) and not body: continue
+            close()
+            helpers = body and all(hasattr(d, 'name') for d,*_ in body)
+            out += shared(c, [l for _,lines,_ in body for l in lines]) if helpers else [c]
             continue
         for d,lines,calls in body:
             if not calls: held += lines
@@ -155,7 +156,7 @@ def answers(cs, lesson):
                 else: wrong += [md('Code that several of them share'), part(c, held)]*bool(held) + mistake(c, d, call, lines)
                 held = []
         if held and wrong: wrong.append(part(c, held))
-        elif held: out += shared(part(c, held))
+        elif held: out += shared(c, held)
     close()
     return out
 
