@@ -119,6 +119,7 @@ def documented(app, what, name, o, options, lines):
     try: params = docments(o.fget if what=='property' else o, full=True)
     except Exception: return                                    # builtins and the like have no source
     name_of = lambda a: '' if a in (empty, None, type(None)) else a if isinstance(a, str) else getattr(a, '__name__', str(a))
+    if not any(v.docment or name_of(v.anno) for v in params.values()): return
     for k,v in params.items():
         anno, text = name_of(v.anno), rst(' '.join((v.docment or '').split()))
         if k=='return' and (anno or text): lines.append(':returns: ' + ' – '.join(filter(None, [anno and f'``{anno}``', text])))
@@ -143,7 +144,7 @@ def taught(nb, name):
     "The line that leads to the section which builds a name"
     section = nb.sections.get(name, '')
     place = f'../{nb.doc}.html' + (f'#{slug(section)}' if section else '')
-    return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst(section or nb.title)} <{place}>`__"
+    return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst((section or nb.title).replace('`', ''))} <{place}>`__"
 
 def heading(text): return f'{text}\n{"="*len(text)}'
 
