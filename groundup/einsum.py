@@ -13,7 +13,7 @@ from functools import reduce
 from math import prod
 from operator import mul
 from torch import Tensor
-from .matmul import check_product
+from .matmul import product_sizes
 from .support.diagrams import show_aligned
 
 # %% ../nbs/03_einsum.ipynb #6d17c586
@@ -163,7 +163,7 @@ def matmul_einsum(
     b:Tensor  # (k,j)
 )->Tensor: # (i,j)
     "Matrix product by PyTorch's einsum"
-    check_product(a, b)
+    product_sizes(a, b)
     return torch.einsum('ik,kj->ij', a, b)
 
 # %% ../nbs/03_einsum.ipynb #9115361f
