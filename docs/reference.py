@@ -109,7 +109,7 @@ names = cache(Names)
 def rst(s):
     "Markdown's code and plain words, as reStructuredText"
     parts = re.split(r'`([^`]+)`', s)
-    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`])', r'\\\1', p) for i,p in enumerate(parts))
+    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`<])', r'\\\1', p) for i,p in enumerate(parts))
 
 def documented(app, what, name, o, options, lines):
     "Autodoc's hook for docstrings: the text, then each parameter in order, with its type and its docment"
@@ -143,7 +143,7 @@ def entry(mod, name, taught):
 def taught(nb, name):
     "The line that leads to the section which builds a name"
     section = nb.sections.get(name, '')
-    place = f'../{nb.doc}.html' + (f'#{slug(section)}' if section else '')
+    place = rst(f'../{nb.doc}.html' + (f'#{slug(section)}' if section else ''))
     return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst((section or nb.title).replace('`', ''))} <{place}>`__"
 
 def heading(text): return f'{text}\n{"="*len(text)}'
