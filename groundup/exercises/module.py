@@ -17,7 +17,7 @@ from ..engine import Var
 from ..module import Linear, Module, ModuleList, Parameter, ReLU, Sequential, fan_uniform
 from ..support.checker.exercise import Book, Wrong
 
-# %% ../../nbs/answers/07_module.ipynb #7d5a798e
+# %% ../../nbs/answers/07_module.ipynb #8fbd0356
 book = Book('07_module')
 progress = book.progress
 
@@ -35,24 +35,26 @@ def _sorted():
 
 def _base(m, torchs):
     "A module of the right kind, or a sentence"
-    if not hasattr(m, 'named_parameters'): raise Wrong('It is no module: write the base class in brackets, as in the stub.')
+    if not hasattr(m, 'named_parameters'): raise Wrong('It is no module: the base class is missing.')
     kinds = 'our own `Module`',"PyTorch's `nn.Module`"
-    if isinstance(m, nn.Module)!=torchs: raise Wrong(f'It stands on {kinds[not torchs]}: {kinds[torchs]} is asked for.')
-    if '__call__' in vars(type(m)): raise Wrong('It has its own `__call__`: write `forward`, which a module calls.')
-    if any(map(torch.is_tensor, m.parameters()))>torchs: raise Wrong('It has an `nn.Parameter`: our `Parameter` is asked for.')
+    if isinstance(m, nn.Module)!=torchs:
+        raise Wrong(f'It stands on {kinds[not torchs]}: here {kinds[torchs]} is asked for.')
+    if '__call__' in vars(type(m)): raise Wrong('It has its own `__call__`: write `forward` instead.')
+    if any(map(torch.is_tensor, m.parameters()))>torchs:
+        raise Wrong('It has an `nn.Parameter`: here our own `Parameter` is asked for.')
     return m
 
-# %% ../../nbs/answers/07_module.ipynb #1f134570
+# %% ../../nbs/answers/07_module.ipynb #46c5fba6
 def _list(names): return ', '.join(f'`{n}`' for n in names)
+def _uneven(p): return torch.arange(p.shape.numel(), dtype=p.dtype).view(p.shape)
 
 def _fill(params):
-    "Fixed values for all parameters"
-    for k,p in enumerate(params): p.detach().copy_((1.7*torch.arange(p.shape.numel())+k+.9).cos().view(p.shape)*2)
+    for k,p in enumerate(params): p.detach().copy_((1.7*_uneven(p)+k+.9).cos()*2)
 
 def _output(m, x):
     out = m(x)
     if out is None: raise Wrong('`forward` gives nothing: is `return` missing?')
-    if not hasattr(out, 'detach'): raise Wrong(f'`forward` gives a {type(out).__name__}, not a tensor or a `Var`.')
+    if not hasattr(out, 'detach'): raise Wrong(f'`forward` gives a {type(out).__name__}.')
     return out
 
 def _look(make, x, shapes, torchs=False, start=None, fill=_fill):
@@ -61,22 +63,25 @@ def _look(make, x, shapes, torchs=False, start=None, fill=_fill):
         m = _base(make(), torchs)
         found = {n:tuple(p.shape) for n,p in m.named_parameters()}
         if isinstance(shapes, list): found = [*found.values()] # names are free
-        elif found and {*found}!={*shapes}: raise Wrong(f'It has the parameters {_list(found)}. Asked for: {_list(shapes)}.')
+        elif found and {*found}!={*shapes}: raise Wrong(f'It has {_list(found)}, asked for: {_list(shapes)}.')
         seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None, 'output for a tensor':None}
         if found!=shapes: return seen
         seen['start'] = start(m) if start else None
         fill([*m.parameters()])
         v = x.clone().requires_grad_() if torchs else Var(x.clone(), requires_grad=True)
         out = _output(m, v)
-        if out.requires_grad: out.backward(torch.linspace(-2, 3, out.shape.numel(), dtype=out.dtype).view(out.shape))
+        if out.requires_grad: out.backward((_uneven(out)*.7).sin()*3-.4)
         return seen | {'output':out.detach(), 'gradients':[v.grad, *(p.grad for p in m.parameters())],
                        'output for a tensor':_output(m, x.clone()).detach()}
 
-# %% ../../nbs/answers/07_module.ipynb #cdac3186
+# %% ../../nbs/answers/07_module.ipynb #a074dac5
 def _spread(f):
     "How the weights of a larger layer begin"
     w = next(f(400, 50).parameters()).detach()*400**.5 # should lie between -1 and 1
-    return 'not below zero' if w.min()>=0 else 'too large' if w.abs().max()>1.001 else 'too small' if w.max()<.95 else 'even'
+    return [w.min().item()<-.95, w.max().item()>.95, w.abs().max().item()<1.001]
+
+def _see_bias_free(f, n_in, n_out, x):
+    return _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), True, lambda m: _spread(f))
 
 @book.exercise(
     inputs=lambda: [(3, 2, torch.tensor([[1.,-2,3],[0,5,-6]])), (1, 4, torch.tensor([[-2.],[4]])),
@@ -84,8 +89,7 @@ def _spread(f):
     hints=['`fan_uniform(n_in, n_out, n_in)` draws the numbers: n_in comes first, then the shape.',
            'The shape is `(n_out,n_in)`: a row for each neuron.',
            '`forward` returns `x@self.weight.t()`.'],
-    difficulty=1, minutes=5,
-    observe=lambda f, n_in, n_out, x: _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), True, lambda m: _spread(f)))
+    difficulty=1, minutes=5, observe=_see_bias_free)
 class BiasFree(nn.Module):
     "A linear layer without a bias"
     def __init__(self, n_in, n_out): # sizes
@@ -166,13 +170,13 @@ def _count_shared(module):
 def _(module):
     return sum(p.shape.numel() for p in module._parameters.values() if p is not None and p.requires_grad)
 
-# %% ../../nbs/answers/07_module.ipynb #ccc5e5a6
+# %% ../../nbs/answers/07_module.ipynb #f24bc4ac
 def _see_tower(f, sizes, x):
     def make():
         m = f(sizes)
         names = [n for n,_ in _base(m, False).named_parameters()]
         if not all(n.startswith('layers.') for n in names):
-            raise Wrong(f'The layers must be in an attribute `layers`, but the parameters are {_list(names)}.')
+            raise Wrong(f'The layers must be in an attribute `layers`: the parameters are {_list(names)}.')
         return m
     return _look(make, x, [s for i,o in zip(sizes, sizes[1:]) for s in ((o,i),(o,))])
 
@@ -192,7 +196,7 @@ class Tower(Module):
         for l in self.layers[:-1]: x = l(x).relu()
         return self.layers[-1](x)
 
-# %% ../../nbs/answers/07_module.ipynb #268a8451
+# %% ../../nbs/answers/07_module.ipynb #e83737f6
 @Tower.mistake('the module finds no layer: nothing looks into a plain list, make a `ModuleList`')
 class _(Tower.fn):
     def __init__(self, sizes):
@@ -213,21 +217,16 @@ class _(Tower.fn):
 class _(Tower.fn):
     def forward(self, x): return super().forward(x.relu())
 
-@Tower.mistake('each layer gets `x` itself: it must get what the layer before it made')
-class _(Tower.fn):
-    def forward(self, x):
-        for l in self.layers[:-1]: l(x).relu()
-        return self.layers[-1](x)
-
 @Tower.mistake('the two sizes of each layer are exchanged: it is `Linear(n_in, n_out)`')
 class _(Tower.fn):
     def __init__(self, sizes):
         Module.__init__(self)
         self.layers = ModuleList([Linear(o, i) for i,o in zip(sizes, sizes[1:])])
 
-# %% ../../nbs/answers/07_module.ipynb #ac2ffce1
+# %% ../../nbs/answers/07_module.ipynb #63f11d72
 def _see_prelu(f, x, slope):
-    return _look(f, x, dict(slope=(1,)), start=lambda m: m.slope.detach().clone(), fill=lambda ps: ps[0].detach().fill_(slope))
+    return _look(f, x, dict(slope=(1,)), start=lambda m: m.slope.detach().clone(),
+                 fill=lambda ps: ps[0].detach().fill_(slope))
 
 @book.exercise(
     inputs=lambda: [(torch.tensor([[1.,-2,3],[-.5,5,-6]]), .5), (torch.tensor([-2.,3]), 1.5),
@@ -277,12 +276,12 @@ class _(PReLU.fn):
 class _(PReLU.fn):
     def forward(self, x): return x.relu() + self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #f52ac32c
+# %% ../../nbs/answers/07_module.ipynb #77a7fec2
 def _factors(a, x): return sorted({round(o, 3) for o in (a/x).view(-1).tolist()})[:3]
 
 def _numbers(m, x):
     out = _output(m, x).detach()
-    if out.shape!=x.shape: raise Wrong(f'The result has the shape {tuple(out.shape)}, the input {tuple(x.shape)}.')
+    if out.shape!=x.shape: raise Wrong(f'The result is {tuple(out.shape)}, the input {tuple(x.shape)}.')
     return out
 
 def _see_dropout(f, p, x):
@@ -294,7 +293,7 @@ def _see_dropout(f, p, x):
         use,alike,_ = _numbers(m, v),_numbers(m, given),_numbers(m, x)
         m.train()
         a,b = _numbers(m, given),_numbers(m, v)
-        if not isinstance(m(v), Var): raise Wrong('It makes a tensor of a `Var`: then no gradient comes back.')
+        if not isinstance(m(v), Var): raise Wrong('It makes a tensor of a `Var`: no gradient comes back.')
     zeros = a==0
     return {'factors in use':_factors(use, many), 'a tensor passes in use':torch.equal(alike, many),
             'input is changed':not torch.equal(given, many), 'factors in training':_factors(a, many),
@@ -344,9 +343,8 @@ class _(Dropout.fn):
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x*(1-self.p)
 
-# %% ../../nbs/answers/07_module.ipynb #a8680d88
+# %% ../../nbs/answers/07_module.ipynb #9e717438
 def _entries(module): return dict([*module.named_parameters(), *module.named_buffers()])
-
 def _memory(ts): return {t.detach().data_ptr() for t in ts}
 
 def _see_loaded(f, module, state):
@@ -363,7 +361,6 @@ def _centred():
     module = Linear(2, 3)
     module.register_buffer('mean', torch.randn(2))
     return module
-
 def _old(**shapes): return {n.replace('_', '.').lstrip('.'):torch.randn(*s) for n,s in shapes.items()}
 
 @book.exercise(
@@ -385,10 +382,9 @@ def load_matching(module, state): # Module, {'0.weight':tensor, ...} -> ['2.weig
         else: left.append(name)
     return left
 
-# %% ../../nbs/answers/07_module.ipynb #33cdf7eb
+# %% ../../nbs/answers/07_module.ipynb #086a585c
 def _fits(module, state):
     return {n for n,t in module.state_dict().items() if n in state and state[n].shape==t.shape}
-
 def _unfit(module, state): return [n for n in module.state_dict() if n not in _fits(module, state)]
 
 @load_matching.mistake('the module keeps its old numbers: write into its tensors, `copy_`')
@@ -396,17 +392,14 @@ def _(module, state): return _unfit(module, state)
 
 @load_matching.mistake('the shapes are not compared: `copy_` stretches a vector of one number')
 def _(module, state):
-    own = module.state_dict()
-    for n in own:
-        if n in state: own[n].copy_(state[n])
-    return [n for n in own if n not in state]
+    for n,t in module.state_dict().items():
+        if n in state: t.copy_(state[n])
+    return [n for n in module.state_dict() if n not in state]
 
 @load_matching.mistake('the module shares memory with `state`, so a step changes both: `copy_` numbers')
 def _(module, state):
-    for n,p in module.named_parameters():
-        if n in _fits(module, state): p.data = state[n]
-    for n,b in module.named_buffers():
-        if n in _fits(module, state): b.data = state[n]
+    for n,t in _entries(module).items():
+        if n in _fits(module, state): t.data = state[n]
     return _unfit(module, state)
 
 @load_matching.mistake('the module gets new tensors, and an optimizer keeps the old: `copy_` numbers')
@@ -420,18 +413,15 @@ def _(module, state):
 
 @load_matching.mistake('a name that `state` does not have stops it: ask `name in state` first')
 def _(module, state):
-    left = []
-    for name,t in module.state_dict().items():
-        if state[name].shape==t.shape: t.copy_(state[name])
-        else: left.append(name)
-    return left
+    for n,t in module.state_dict().items():
+        if state[n].shape==t.shape: t.copy_(state[n])
+    return _unfit(module, state)
 
 @load_matching.mistake('buffers are left out: `state_dict()` has them beside the parameters')
 def _(module, state):
-    own = {n:p.detach() for n,p in module.named_parameters()}
-    fits = [n for n in own if n in state and state[n].shape==own[n].shape]
-    for n in fits: own[n].copy_(state[n])
-    return [n for n in own if n not in fits]
+    fits = [n for n,_ in module.named_parameters() if n in _fits(module, state)]
+    load_matching.fn(module, {n:state[n] for n in fits})
+    return [n for n,_ in module.named_parameters() if n not in fits]
 
 @load_matching.mistake('entries of another shape are missing in the answer: they stay as they were, too')
 def _(module, state):
@@ -476,7 +466,7 @@ class PostInit(type):
 
 PostInit.fn.__signature__ = Signature() # Python finds none for a metaclass, and the checker asks
 
-# %% ../../nbs/answers/07_module.ipynb #4768fe80
+# %% ../../nbs/answers/07_module.ipynb #caecc645
 @PostInit.mistake('`__post_init__` comes before `__init__`: it comes after')
 class _(type):
     def __call__(cls, *args, **kwargs):
@@ -503,14 +493,7 @@ class _(type):
         if '__post_init__' in vars(cls): obj.__post_init__()
         return obj
 
-@PostInit.mistake('`__init__` never runs: `cls.__new__` makes an object, `super().__call__` fills it')
-class _(type):
-    def __call__(cls, *args, **kwargs):
-        obj = cls.__new__(cls)
-        if hasattr(obj, '__post_init__'): obj.__post_init__()
-        return obj
-
-# %% ../../nbs/answers/07_module.ipynb #a80b2988
+# %% ../../nbs/answers/07_module.ipynb #e43a0733
 def _see_momentum(f, params, grads, lr, momentum):
     "Three steps, with a gradient that changes; for None it is there in the first step only"
     ps,vs,kept = [Parameter(p) for p in params],[torch.zeros_like(p) for p in params],[]
@@ -520,7 +503,7 @@ def _see_momentum(f, params, grads, lr, momentum):
         before = [p.grad for p in ps],deepcopy([p.grad for p in ps])
         f([*ps], velocities, lr, momentum)
         kept.append(all(p.grad is g and (g is None or torch.equal(g, h)) for p,g,h in zip(ps, *before)))
-    return {'parameters':[p.detach() for p in ps], 'velocities':velocities, 'gradients are as they were':all(kept),
+    return {'parameters':[p.detach() for p in ps], 'velocities':velocities, 'gradients stay':all(kept),
             'velocities are the same tensors':all(a is b for a,b in zip(velocities, vs)),
             'parameters are the same tensors':_memory(ps)==_memory(params)}
 
@@ -528,7 +511,7 @@ def _see_momentum(f, params, grads, lr, momentum):
     inputs=lambda: [([torch.tensor([[1.,-2,3],[4,0,1]]),torch.tensor([1.,1])],
                      [torch.tensor([[2.,1,-1],[0,3,1]]),torch.tensor([-1.,5])], .1, .9),
                     ([torch.tensor([-1.,3]),torch.tensor([2.])], [None,torch.tensor([-3.])], .5, .5),
-                    ([torch.randn(2, 3).double(),torch.randn(4)], [torch.randn(2, 3).double(),torch.randn(4)], .01, .8),
+                    ([torch.randn(2, 3).double()], [torch.randn(2, 3).double()], .01, .8),
                     ([], [], .1, .9)],
     hints=['`zip(params, velocities)` goes through both lists.',
            'The velocity first, in place: `v.mul_(momentum).add_(p.grad)`.',
@@ -541,7 +524,7 @@ def momentum_step(params, velocities, lr, momentum): # lists of equal length, nu
         v.mul_(momentum).add_(p.grad)
         p.detach().sub_(lr*v)
 
-# %% ../../nbs/answers/07_module.ipynb #5fdef329
+# %% ../../nbs/answers/07_module.ipynb #3e27758a
 def _moving(params, velocities): return [(p,v) for p,v in zip(params, velocities) if p.grad is not None]
 
 @momentum_step.mistake('a parameter without a gradient stops it: its `.grad` is `None`, leave it out')
@@ -569,12 +552,6 @@ def _(params, velocities, lr, momentum):
 
 @momentum_step.mistake('no parameter moves: `p = p - lr*v` makes a new one, use `p.detach().sub_(lr*v)`')
 def _(params, velocities, lr, momentum): momentum_step.fn(params, velocities, 0, momentum)
-
-@momentum_step.mistake('the parameter moves before its velocity has the new gradient: velocity first')
-def _(params, velocities, lr, momentum):
-    for p,v in _moving(params, velocities):
-        p.detach().sub_(lr*v)
-        v.mul_(momentum).add_(p.grad)
 
 @momentum_step.mistake('the gradient is multiplied by `1-momentum`: PyTorch adds it as it is')
 def _(params, velocities, lr, momentum):

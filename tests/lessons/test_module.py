@@ -634,6 +634,13 @@ def test_named_parameters_is_an_iterator():
     n, p = next(net().named_parameters())
     assert n == '0.weight' and next(net().parameters()).shape == (3,4) and next(net().named_modules())[0] == ''
 
+def test_zero_grad():
+    m = net()
+    m(torch.ones(2, 4)).sum().backward()
+    assert all(p.grad is not None for p in m.parameters())
+    m.zero_grad()
+    assert all(p.grad is None for p in m.parameters())
+
 def test_repr():
     text = repr(net())
     assert text == ('Sequential(\n  (0): Linear(weight (3, 4), bias (3,))\n  (1): ReLU()\n'
