@@ -858,6 +858,19 @@ def test_verdicts_that_name_the_fault():
         def forward(self, x): return x@self.w.t()
     v = answers().BiasFree.judge(BiasFree)
     assert v.kind == 'wrong' and '`w`' in v.text and 'shape' not in v.text
+    class BiasFree(nn.Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(n_out, n_in))
+        def forward(self, x): return x@self.weight.t()
+    assert 'too small' in answers().BiasFree.judge(BiasFree).text
+    def load_matching(module, state): # another order of the names
+        left = []
+        for n,t in module.state_dict().items():
+            if n in state and state[n].shape==t.shape: t.copy_(state[n])
+            else: left.append(n)
+        return sorted(left, reverse=True)
+    assert answers().load_matching.judge(load_matching).kind == 'wrong'
     class Dropout(Module): # another way to draw: the mistake has its name all the same
         def __init__(self, p):
             super().__init__()
