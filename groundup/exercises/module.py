@@ -74,11 +74,12 @@ def _look(make, x, shapes, torchs=False, start=None, fill=_fill):
         return seen | {'output':out.detach(), 'gradients':[v.grad, *(p.grad for p in m.parameters())],
                        'output for a tensor':_output(m, x.clone()).detach()}
 
-# %% ../../nbs/answers/07_module.ipynb #a074dac5
+# %% ../../nbs/answers/07_module.ipynb #50b767a8
 def _spread(f):
     "How the weights of a larger layer begin"
     w = next(f(400, 50).parameters()).detach()*400**.5 # should lie between -1 and 1
-    return [w.min().item()<-.95, w.max().item()>.95, w.abs().max().item()<1.001]
+    low,high = sorted([-w.min().item(), w.max().item()])
+    return 'too large' if high>1.001 else 'too small' if high<.95 else 'one-sided' if low<.95 else 'even'
 
 def _see_bias_free(f, n_in, n_out, x):
     return _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), True, lambda m: _spread(f))
@@ -243,7 +244,7 @@ class PReLU(Module):
     def forward(self, x): # tensor or Var of any shape -> the same shape
         return x.relu() - self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #ba5a0537
+# %% ../../nbs/answers/07_module.ipynb #cabdc569
 @PReLU.mistake('the module does not find `slope`: wrap a tensor in `Parameter`')
 class _(PReLU.fn):
     def __init__(self):
@@ -268,7 +269,7 @@ class _(PReLU.fn):
 class _(PReLU.fn):
     def forward(self, x): return x.relu() - .25*(-x).relu() + 0*self.slope
 
-@PReLU.mistake('`slope` gets no gradient: compute with `self.slope`, not with its `detach()`')
+@PReLU.mistake('`slope` gets no gradient: it is frozen, or only its numbers are used')
 class _(PReLU.fn):
     def forward(self, x): return x.relu() - self.slope.detach()*(-x).relu()
 
@@ -343,7 +344,7 @@ class _(Dropout.fn):
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x*(1-self.p)
 
-# %% ../../nbs/answers/07_module.ipynb #9e717438
+# %% ../../nbs/answers/07_module.ipynb #377430ff
 def _entries(module): return dict([*module.named_parameters(), *module.named_buffers()])
 def _memory(ts): return {t.detach().data_ptr() for t in ts}
 
@@ -366,7 +367,7 @@ def _old(**shapes): return {n.replace('_', '.').lstrip('.'):torch.randn(*s) for 
 @book.exercise(
     inputs=lambda: [(Sequential(Linear(3, 2), ReLU(), Linear(2, 4)),
                      _old(_0_weight=(2,3), _0_bias=(2,), _2_weight=(5,2), _2_bias=(5,))),
-                    (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (Linear(2, 3), {}),
+                    (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (_centred(), {}),
                     (Sequential(Linear(1, 1)), _old(head=(2,), _0_weight=(1,1))),
                     (Linear(3, 2), _old(bias=(2,), weight=(3,2))),
                     (_centred(), _old(weight=(3,2), mean=(2,)))],
