@@ -39,5 +39,5 @@ export: ## write groundup/ and README.md from the notebooks
 	$(in_env) tools/notebooks.py export
 
 clean: ## remove what the commands made, but .venv and work/
-	rm -rf _docs _proc build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
+	rm -rf _docs _proc _site nbs/nbdev.yml nbs/sidebar.yml build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
 	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './work/*' -prune -exec rm -rf {} +

@@ -31,6 +31,7 @@ toc_object_entries_show_parents = 'hide'
 python_maximum_signature_line_length = 70
 add_module_names = False
 viewcode_line_numbers = True
+autodoc_typehints, autodoc_preserve_defaults = 'none', True      # types stand beside the docments
 
 # notebooks: shown with the outputs they were saved with, never run here
 nb_execution_mode, nb_merge_streams, nb_ipywidgets_js = 'off', True, {}
@@ -44,7 +45,7 @@ locale_dirs, gettext_compact = [str(root/'docs/locales')], False
 # look
 html_theme, html_title, html_favicon = 'sphinx_book_theme', project, '_static/favicon.svg'
 html_static_path, html_css_files, html_js_files = ['_static'], ['course.css'], [('course.js', {'defer': ''})]
-html_context = {'default_mode': 'auto'}
+html_context = {'default_mode': 'light'}                         # without JavaScript; layout.html asks the system
 html_sidebars = {'**': ['site-title.html', 'search-button-field.html', 'sbt-sidebar-nav.html']}
 html_theme_options = dict(
     repository_url=cfg['git_url'], repository_branch=cfg['branch'], path_to_docs=cfg['nbs_path'],

@@ -7,7 +7,7 @@
 import ast, json, re
 from pathlib import Path
 from docutils import nodes
-from nbformat.v4 import new_markdown_cell as md
+from nbformat.v4 import new_code_cell, new_markdown_cell as md
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from sphinx import addnodes
@@ -29,14 +29,17 @@ def statements(c):
     try: return ast.parse(source(c)).body if c['cell_type']=='code' else []
     except SyntaxError: return []
 
-def declared(c):
-    "`(kind, definition, call)` for each exercise or mistake that a cell declares"
-    for d in statements(c):
-        for call in getattr(d, 'decorator_list', ()):
-            f = getattr(call, 'func', None)
-            if isinstance(f, ast.Attribute) and f.attr in ('exercise', 'mistake'): yield f.attr, d, call
+def declares(d):
+    "`(kind, call)` for each exercise or mistake that a statement declares"
+    for call in getattr(d, 'decorator_list', ()):
+        f = getattr(call, 'func', None)
+        if isinstance(f, ast.Attribute) and f.attr in ('exercise', 'mistake'): yield f.attr, call
+
+def declared(c): return [(kind, d, call) for d in statements(c) for kind,call in declares(d)]
 
 # --- cells
+
+def unquoted(s): return json.loads(s) if s[:1]=='"' else s
 
 def code_cell(c):
     "A cell as readers see it, or None"
@@ -44,13 +47,12 @@ def code_cell(c):
     names = {d.split()[0].rstrip(':') for d in ds}
     c['source'] = _dire.sub('', source(c)).strip('\n')
     if names & {'hide', 'default_exp'} or not c['source']: return None
-    if m := re.search(r'^show_doc\(([\w.]+)', c['source'], re.M): return md(f'```{{entry}} {m[1]}\n```')
     tags = c['metadata'].setdefault('tags', [])
     if 'hide_input' in names or 'echo: false' in ds: tags.append('remove-input')
     if 'hide_output' in names or 'output: false' in ds: tags.append('remove-output')
     if 'code-fold: true' in ds: tags.append('hide-input')
     for d in ds:
-        if d.startswith('fig-alt:'): c['metadata']['mystnb'] = {'image': {'alt': d[8:].strip()}}
+        if d.startswith('fig-alt:'): c['metadata']['mystnb'] = {'image': {'alt': unquoted(d[8:].strip())}}
     c['outputs'] = [o for o in map(output, c['outputs']) if o]
     return c
 
@@ -77,6 +79,11 @@ def md_cell(c):
     c['source'] = re.sub(r'\A(# .+\n+)((?:> (?!\[!).*\n?)+)', promise, c['source'])
     return c
 
+def set_up(cs):
+    "The cells that set a lesson up, folded as in JupyterLab, so that the page begins with prose"
+    at = [i for i,c in enumerate(cs) if c['metadata'].get('jupyter', {}).get('source_hidden')]
+    return cs[:at[0]] + fold('What this lesson imports', *cs[at[0]:at[-1]+1]) + cs[at[-1]+1:] if at else cs
+
 def fold(summary, *cs):
     return [md(f'<details class="answer"><summary>{summary}</summary>'), *cs, md('</details>')]
 
@@ -86,10 +93,21 @@ def literal(node):
     try: return ast.literal_eval(node)
     except ValueError: return None
 
-def undecorated(c, d):
-    "The cell without the declaration of `d`"
-    ls = source(c).splitlines()
-    return c | {'source': '\n'.join(ls[:d.decorator_list[0].lineno-1] + ls[d.lineno-1:])}
+def part(c, lines, outputs=()):
+    return new_code_cell('\n'.join(lines).strip('\n'), metadata=c['metadata'], outputs=list(outputs))
+
+def parts(c):
+    "`(statement, lines)` for each statement, without its declarations; a comment belongs to what follows it"
+    body, lines, top = statements(c), source(c).splitlines(), 0
+    for d in body:
+        end = len(lines) if d is body[-1] else d.end_lineno
+        cut = {n for _,call in declares(d) for n in range(call.lineno, call.end_lineno+1)}
+        yield d, [l for n,l in enumerate(lines[top:end], top+1) if n not in cut]
+        top = max(top, end)
+
+def is_set_up(d):
+    "Imports, the book and the proofs say nothing to a reader"
+    return isinstance(d, (ast.Import, ast.ImportFrom)) or re.search(r'^(\w+\.prove\(|book\b|progress\b)', ast.unparse(d))
 
 def stub(c, d):
     "A definition as a learner gets it"
@@ -107,31 +125,42 @@ def statement(c, d, call):
     hints = [fold(f'Hint {i}', md(h)) for i,h in enumerate(kw.get('hints') or (), 1)]
     return [md('\n\n'.join(text)), *sum(hints, [])]
 
-def mistake(c, d, call):
+def mistake(c, d, call, lines):
     "A mistake alone, under the exercise's name"
-    said = str(literal(call.args[0]) or d.name)
-    lines = source(c).splitlines()[d.lineno-1:d.end_lineno]
-    if d.name=='_': lines[0] = re.sub(r'\b_\b', call.func.value.id, lines[0], count=1)
-    return [md(said[0].upper()+said[1:]), c | {'source': '\n'.join(lines), 'outputs': []}]
+    said, name = literal(call.args[0]) or f'`{ast.unparse(call.args[0])}`', call.func.value.id
+    lines = [re.sub(r'^(def|class) _\b', rf'\1 {name}', l) for l in lines]
+    return [md(said[0].upper()+said[1:]), part(c, lines)]
 
 def answers(cs, lesson):
     "The page of a lesson's answers: what is asked is open; hints, solutions and mistakes are folded"
     out, wrong = [], []
     def close():
-        if wrong: out.extend(fold('Mistakes it knows by name', *wrong)); wrong.clear()
+        if not wrong: return
+        fns = sorted({f for w in wrong for f in re.findall(r'\b(\w+)\.fn\b', source(w))})
+        said = [md('\n\n'.join(f'`{f}.fn` is the solution of `{f}`.' for f in fns))]*bool(fns)
+        out.extend(fold('Mistakes it knows by name', *said, *wrong)); wrong.clear()
     def heading(name): # a place to link to, and a heading where the notebook has none
-        if not (out and re.match(rf'## `{name}`\s*', out[-1]['source'])): out.append(md(f'## `{name}`'))
-        out[-1]['source'] = f'({lesson}-{name})=\n{out[-1]["source"]}'
+        at = next((o for o in out if re.match(rf'## `{name}`\s', o['source']+'\n')), None)
+        if not at: out.append(at := md(f'## `{name}`'))
+        at['source'] = f'({lesson}-{name})=\n{at["source"]}'
+    def shared(c): return fold('Code that the answers share', c)
     for c in cs:
-        found = list(declared(c))
-        for kind,d,call in found:
-            if kind=='mistake': wrong += mistake(c, d, call); continue
-            close(); heading(d.name)
-            out += statement(c, d, call) + fold('Solution', undecorated(c, d))
-        if found or c['cell_type']=='code' and re.search(r'\.prove\(|\bBook\(|^(from|import) ', source(c), re.M): continue
-        close()
-        helper = statements(c) and all(isinstance(d, (ast.FunctionDef, ast.ClassDef)) for d in statements(c))
-        out += fold('Code that the answers share', c) if helper else [c]
+        body, held = [(d, lines, list(declares(d))) for d,lines in parts(c) if not is_set_up(d)], []
+        if not any(calls for *_,calls in body):
+            if body or not statements(c): close()
+            if not statements(c): out.append(c)
+            elif body: out += shared(c) if all(hasattr(d, 'name') for d,*_ in body) else [c]
+            continue
+        for d,lines,calls in body:
+            if not calls: held += lines
+            for kind,call in calls:
+                if kind=='exercise':
+                    close(); heading(d.name)
+                    out += statement(c, d, call) + fold('Solution', part(c, held+lines, c['outputs']))
+                else: wrong += [md('Code that several of them share'), part(c, held)]*bool(held) + mistake(c, d, call, lines)
+                held = []
+        if held and wrong: wrong.append(part(c, held))
+        elif held: out += shared(part(c, held))
     close()
     return out
 
@@ -167,7 +196,7 @@ def read(app, docname, text):
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'): cs = answers(cs, name)
     elif docname[:2].isdigit():
-        cs = with_hints(cs, name, nbs/f'answers/{name}.ipynb')
+        cs = with_hints(set_up(cs), name, nbs/f'answers/{name}.ipynb')
         app.env.note_dependency(nbs/f'answers/{name}.ipynb')
     nb['cells'] = list(cs)
     nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'course'}}

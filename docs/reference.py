@@ -1,6 +1,7 @@
 """The reference: a page for each module with every exported name, and links to it from names in backticks.
 
-The pages are Markdown, written to `nbs/reference/` when a build starts and removed when it ends: builds take turns.
+Sphinx's autodoc writes the entries; a hook gives it the docments. The pages that call autodoc are written to
+`nbs/reference/` when a build starts and removed when it ends: builds take turns.
 The answers (`groundup.exercises`) are never in it: they would spoil the exercises."""
 import ast, importlib, inspect, os, re, shutil
 from functools import cache
@@ -10,7 +11,6 @@ from docutils import nodes
 from fastcore.docments import docments
 from sphinx import addnodes
 from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.docutils import SphinxDirective
 from reader import cells, declared, directives, source, statements, title
 
 empty, load = inspect.Parameter.empty, importlib.import_module
@@ -106,92 +106,62 @@ names = cache(Names)
 
 # --- the entry of a name
 
-class Bare:
-    "Shows a default value by its name"
-    def __init__(self, o): self.text = getattr(o, '__name__', None) or repr(o)
-    def __repr__(self): return self.text if len(self.text)<40 else '...'
+def rst(s):
+    "Markdown's code and plain words, as reStructuredText"
+    parts = re.split(r'`([^`]+)`', s)
+    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`])', r'\\\1', p) for i,p in enumerate(parts))
 
-def signature(f, skip=0):
-    "Parameters and defaults; the types are in the table"
-    try: ps = list(inspect.signature(f).parameters.values())[skip:]
-    except (TypeError, ValueError): return ''
-    bare = lambda v: v if v is empty else Bare(v)
-    return str(inspect.Signature([p.replace(annotation=empty, default=bare(p.default)) for p in ps]))
+def documented(app, what, name, o, options, lines):
+    "Autodoc's hook for docstrings: the text, then each parameter in order, with its type and its docment"
+    said = '\n'.join(lines).strip()
+    if what in ('module', 'data') or said.startswith(name.split('.')[-1]+'('): said = ''   # what Python writes by itself
+    lines[:] = [*map(rst, said.split('\n')), '']
+    try: params = docments(o.fget if what=='property' else o, full=True)
+    except Exception: return                                    # builtins and the like have no source
+    name_of = lambda a: '' if a in (empty, None, type(None)) else a if isinstance(a, str) else getattr(a, '__name__', str(a))
+    for k,v in params.items():
+        anno, text = name_of(v.anno), rst(' '.join((v.docment or '').split()))
+        if k=='return' and (anno or text): lines.append(':returns: ' + ' – '.join(filter(None, [anno and f'``{anno}``', text])))
+        if k not in ('self', 'cls', 'return'): lines += [f':param {k}: {text}'] + [f':type {k}: ``{anno}``']*bool(anno)
 
-def docstring(o):
-    s = inspect.cleandoc(getattr(o, '__doc__', None) or '')
-    return '' if inspect.isclass(o) and s.startswith(o.__name__+'(') else s     # dataclass writes such a line
+def directive(kind, name, *parts, options=()):
+    body = '\n'.join([*options, '', *(p+'\n' for p in parts)])
+    return f'.. auto{kind}:: {name}\n' + re.sub('^(?=.)', '   ', body, flags=re.M)
 
-def table(o):
-    "The parameters with their docments; a column that would be empty is left out"
-    try: ds = docments(o, full=True)
-    except Exception: return ''                                 # builtins and the like have no source
-    said = {k: v for k,v in ds.items() if v.docment or v.anno is not empty}
-    ds = {k: v for k,v in ds.items() if k not in ('self', 'cls') and (k!='return' or k in said)}
-    if not said.keys() & ds.keys(): return ''
-    code = lambda a: '' if a in (empty, None, type(None)) else f"`{a if isinstance(a, str) else getattr(a, '__name__', None) or a}`"
-    columns = {'Name': lambda k,v: '*returns*' if k=='return' else f'`{k}`', 'Type': lambda k,v: code(v.anno),
-               'Default': lambda k,v: '' if k=='return' or v.default is empty else f'`{Bare(v.default)!r}`',
-               'What it is': lambda k,v: v.docment or ''}
-    tidy = lambda s: re.sub(r'\s+', ' ', s).replace('|', '\\|')
-    cols = {h: c for h,f in columns.items() if any(c := [tidy(f(k, v)) for k,v in ds.items()])}
-    return '\n'.join('| '+' | '.join(r)+' |' for r in (cols, ['---']*len(cols), *zip(*cols.values())))
-
-def directive(kind, head, options, *parts, fence='`'*4):
-    return '\n\n'.join([f'{fence}{{py:{kind}}} {head}\n'+'\n'.join(options)+'\n', *filter(None, parts), fence])
-
-def member(cls, name, k, options):
-    v = inspect.getattr_static(cls, k)
-    if isinstance(v, property): return directive('property', f'{name}.{k}', options, docstring(v), table(v.fget))
-    f, bound = getattr(cls, k), isinstance(v, (staticmethod, classmethod))
-    options = options + [f':{type(v).__name__}:']*bound
-    return directive('method', f'{name}.{k}{signature(f, 0 if bound else 1)}', options, docstring(f), table(f))
-
-def entry(mod, name, taught='', index=True):
-    "The Markdown of one exported name"
-    o = getattr(load(mod), name)
-    options = [f':module: {mod}'] + [':no-index:']*(not index)
-    if inspect.isclass(o):
-        parts = [member(o, name, k, options) for k in members(o)]
-        return directive('class', name+signature(o), options, docstring(o), table(o), taught, *parts, fence='`'*5)
-    if isinstance(o, FunctionType):
-        return directive('function', name+signature(o), options, docstring(o), table(o), taught)
-    if callable(o): return directive('function', name, options, docstring(o), taught)
-    value = repr(o)
-    return directive('data', name, options + [f':value: {value}']*(len(value)<40 and '\n' not in value), taught)
-
-class Entry(SphinxDirective):
-    "What nbdev's `show_doc(name)` becomes"
-    required_arguments = 1
-    def run(self):
-        ns = names(self.config.groundup_lib, self.env.srcdir)
-        full = ns.full(self.arguments[0], ns.module_of(self.env.docname))
-        if full not in ns.own: raise self.error(f'{full} is not an exported name')
-        mod = ns.own[full]
-        return self.parse_text_to_nodes(entry(mod, full[len(mod)+1:].split('.')[0], index=False))
+def entry(mod, name, taught):
+    "An exported name; a class with its methods in the order in which the lesson writes them"
+    o, full = getattr(load(mod), name), f'{mod}.{name}'
+    if not inspect.isclass(o):
+        if callable(o): return directive('function', full, taught)
+        return directive('data', full, taught, options=[':no-value:']*(len(repr(o))>40))
+    kind = lambda k: 'property' if isinstance(vars(o)[k], property) else 'method'
+    return directive('class', full, taught, *(directive(kind(k), f'{full}.{k}') for k in members(o)))
 
 # --- the pages
 
 def taught(nb, name):
     "The line that leads to the section which builds a name"
     section = nb.sections.get(name, '')
-    place = f'{nb.doc}.ipynb' + (f'#{slug(section)}' if section else '')
-    return f"{{.taught}}\n{'From' if '/' in nb.doc else 'Taught in'} [{section or nb.title}](../{place})"
+    place = f'../{nb.doc}.html' + (f'#{slug(section)}' if section else '')
+    return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst(section or nb.title)} <{place}>`__"
+
+def heading(text): return f'{text}\n{"="*len(text)}'
 
 def module_page(mod, nb):
     kind = 'Tools for authors' if '/' in nb.doc else 'Lesson'
-    entries = [entry(mod, n, taught(nb, n)) for n in exports(load(mod), nb)]
-    head = [f'# {mod}', f'{{.subtitle}}\n{kind}: [{nb.title}](../{nb.doc}.ipynb)', f'```{{py:module}} {mod}\n```']
-    return '\n\n'.join(head + entries) + '\n'
+    head = [heading(mod), f'.. rst-class:: subtitle\n\n{kind}: :doc:`{nb.title} </{nb.doc}>`', f'.. py:module:: {mod}']
+    return '\n\n'.join(head + [entry(mod, n, taught(nb, n)) for n in exports(load(mod), nb)]) + '\n'
 
 def index_page(ns):
     yield f'# Reference\n\nEvery name that `{ns.lib}` exports, with its source and the lesson that builds it.\n'
-    for mod,nb in ns.modules.items():
-        m = load(mod)
-        line = lambda o: docstring(o).split('\n')[0].replace('|', '\\|') if callable(o) else ''
-        rows = [f'| {{py:obj}}`{n} <{mod}.{n}>` | {line(getattr(m, n))} |' for n in exports(m, nb)]
-        if rows: yield '\n'.join([f'## [{nb.module}]({nb.module}.md)\n', '| Name | What it is |', '|---|---|', *rows, ''])
-    yield '\n'.join(['```{toctree}\n:hidden:\n', *(nb.module for nb in ns.modules.values()), '```\n'])
+    for caption,tools in (('Lessons', False), ('Tools for authors', True)):
+        yield f'## {caption}\n'
+        for mod,nb in ns.modules.items():
+            if ('/' in nb.doc)!=tools or not (found := exports(m := load(mod), nb)): continue
+            line = lambda o: (inspect.getdoc(o) or '').split('\n')[0].replace('|', '\\|') if callable(o) else ''
+            rows = [f'| {{py:obj}}`{n} <{mod}.{n}>` | {line(getattr(m, n))} |' for n in found]
+            yield '\n'.join([f'### [{nb.module}]({nb.module}.rst)\n', '| Name | What it is |', '|---|---|', *rows, ''])
+    yield '\n'.join(['```{toctree}\n:hidden:\n', *(f'{nb.module} <{nb.module}>' for nb in ns.modules.values()), '```\n'])
 
 def turn(app):
     "Wait for another build of this folder. The lock is the kernel's: it ends with its holder, however that ends"
@@ -211,7 +181,7 @@ def write_pages(app):
     for mod,nb in ns.modules.items():
         made = max(os.path.getmtime(load(mod).__file__), os.path.getmtime(f'{app.srcdir}/{nb.doc}.ipynb'))
         newest = max(newest, made)
-        save(folder/f'{nb.module}.md', module_page(mod, nb), made)
+        save(folder/f'{nb.module}.rst', module_page(mod, nb), made)
     save(folder/'index.md', '\n'.join(index_page(ns)), newest)
 
 def save(path, text, time):
@@ -249,7 +219,8 @@ def find_source(app, mod):
 def setup(app):
     turn(app)
     app.setup_extension('sphinx.ext.viewcode')
-    app.add_directive('entry', Entry)
+    app.setup_extension('sphinx.ext.autodoc')
+    app.connect('autodoc-process-docstring', documented)
     app.connect('builder-inited', write_pages)
     app.connect('build-finished', tidy_up)
     app.connect('doctree-read', link_names)

@@ -63,7 +63,7 @@ def stale(made):
 def export():
     with tempfile.TemporaryDirectory() as d: made, said = generate(Path(d))
     if said: print(said, file=sys.stderr)
-    if (nbs/cfg['readme_nb']).exists(): made['README.md'] = readme()
+    if (nbs/'index.ipynb').exists(): made['README.md'] = readme()
     for name,text in made.items():
         (root/name).parent.mkdir(parents=True, exist_ok=True)
         if write(root/name, text): print('wrote', name)
@@ -95,7 +95,7 @@ def relink(md):
 
 def readme():
     "README.md from the map: its markdown, and the code cells that are not hidden with their text outputs"
-    path,res = nbs/cfg['readme_nb'], []
+    path,res = nbs/'index.ipynb', []
     for c in cells(path):
         src = source(c)
         if c['cell_type'] == 'markdown': res.append(relink(src))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from groundup.engine import ReluFunction, Var, check_rule, draw_graph, graph_order, record
+from groundup.engine import ReluFunction, Var, draw_graph, graph_order, record, same_as_torch
 from groundup.exercises import engine as ex
 from groundup.init import lin, relu
 from groundup.support.testing import same
@@ -111,11 +111,11 @@ def tangled(a, b):
     return (g*g+(a/b).exp()+(b*b+.1).log()).sum()/7-c.mean()
 
 @pytest.mark.parametrize('a,b', [(-4.,2.), (2.,-4.), (.5,.25), (1e-3,-3.)])
-def test_tangled(a, b): check_rule(tangled, torch.tensor(a).double(), torch.tensor(b).double())
+def test_tangled(a, b): same_as_torch(tangled, torch.tensor(a).double(), torch.tensor(b).double())
 
 def test_tangled_tensors():
-    check_rule(tangled, t64(3, 4), t64(4, seed=1))
-    check_rule(tangled, t64(3, 1, seed=2), t64(2, 1, 4, seed=3))
+    same_as_torch(tangled, t64(3, 4), t64(4, seed=1))
+    same_as_torch(tangled, t64(3, 1, seed=2), t64(2, 1, 4, seed=3))
 
 # --- properties that every autograd has
 
@@ -152,17 +152,17 @@ def test_central_differences(shape, s):
 @pytest.mark.parametrize('n', [0, 1])
 def test_small_sizes(n):
     a,b = t64(n, 3),t64(3, 2, seed=1)
-    for f in (lambda a,b: a@b, lambda a,b: (a@b).sum(0)*b[0], lambda a,b: a.sum()*b, lambda a,b: (a*b.t()[:1]).relu()): check_rule(f, a, b)
+    for f in (lambda a,b: a@b, lambda a,b: (a@b).sum(0)*b[0], lambda a,b: a.sum()*b, lambda a,b: (a*b.t()[:1]).relu()): same_as_torch(f, a, b)
 
 def test_operands_on_both_sides():
     t = t64(2, 3, seed=4)
     for f in (lambda v: t+v, lambda v: t-v, lambda v: t*v, lambda v: t/(v*v+1), lambda v: t@v.t(), lambda v: v/t, lambda v: v-t,
-              lambda v: True*v, lambda v: np.float64(2)*v, lambda v: v*np.int64(3), lambda v: v**np.int64(2), lambda v: np.float32(.5)-v, lambda v: v*(t>0), lambda v: v+torch.arange(3)): check_rule(f, t64(2, 3))
-    for dtype in (torch.float32,torch.float16): check_rule(lambda v: (2*v-.5)*v, torch.tensor([1.,-2.], dtype=dtype))
+              lambda v: True*v, lambda v: np.float64(2)*v, lambda v: v*np.int64(3), lambda v: v**np.int64(2), lambda v: np.float32(.5)-v, lambda v: v*(t>0), lambda v: v+torch.arange(3)): same_as_torch(f, t64(2, 3))
+    for dtype in (torch.float32,torch.float16): same_as_torch(lambda v: (2*v-.5)*v, torch.tensor([1.,-2.], dtype=dtype))
 
 def test_the_functions_of_lesson_04_take_vars():
     ts = [t64(*s, seed=k) for k,s in enumerate([(5,3),(3,4),(4,),(4,2),(2,)])]
-    check_rule(lambda x,w1,b1,w2,b2: lin(relu(lin(x, w1, b1)), w2, b2), *ts)
+    same_as_torch(lambda x,w1,b1,w2,b2: lin(relu(lin(x, w1, b1)), w2, b2), *ts)
 
 # --- accumulation
 
@@ -248,12 +248,12 @@ def test_many_paths():
     v.backward()
     same(first.grad, torch.tensor(2.).double()**200)
 
-def test_freeing_100_000():
+def test_freeing_200_000():
     "In a process of its own: an overflow of the stack would end it"
     code = '''
 import gc, torch, weakref
 from groundup.engine import Var
-for way,n in {'never back':100_000, 'back':30_000, 'back, kept':30_000, 'cycle':30_000}.items():
+for way,n in {'never back':200_000, 'back':30_000, 'back, kept':30_000, 'cycle':30_000}.items():
     v = first = Var(torch.tensor(0.), requires_grad=True)
     for _ in range(n): v = v+1
     ref = weakref.ref(v)
@@ -288,7 +288,7 @@ def test_errors_of_backward():
     fails(ValueError, r'gradient is \(3,\), the result is \(2, 3\)', lambda: out.backward(torch.ones(3)))
     fails(ValueError, r'gradient is \(\), the result is \(2, 3\)', lambda: out.backward(torch.tensor(1.)))
     fails(TypeError, 'gradient is a float, not a tensor', lambda: out.backward(1.))
-    fails(TypeError, 'gradient is torch.float64', lambda: out.backward(torch.ones(2, 3).double()))
+    fails(TypeError, 'gradient is torch.float64, the result is torch.float32', lambda: out.backward(torch.ones(2, 3).double()))
     fails(RuntimeError, 'this is a leaf', leaf(torch.tensor(1.)).backward)
     fails(RuntimeError, 'nothing was recorded', (Var(torch.ones(2)).sum()*2).backward)
     assert v.grad is None and out.grad is None
@@ -309,27 +309,27 @@ def test_errors_of_operations():
     a,b = leaf(torch.ones(2, 3)),leaf(torch.ones(2, 3).double())
     fails(TypeError, 'dtypes differ: torch.float32 became torch.float64 in add', lambda: a+b)
     fails(TypeError, 'dtypes differ', lambda: a*torch.tensor([1j]))
-    fails(ValueError, '3 against 2', lambda: a@a)
+    fails(RuntimeError, '2x3 and 2x3', lambda: a@a) # PyTorch's own words are clear
     fails(ValueError, 'unsqueeze', lambda: a@torch.ones(3))
-    fails(TypeError, 'not numbers', lambda: a@2)
-    fails(TypeError, 'not numbers', lambda: 2@a)
+    fails(TypeError, 'unsupported operand', lambda: a@2)
+    fails(TypeError, 'unsupported operand', lambda: 2@a)
     for bad in ('x', None, [1.], 1j, np.ones(3)):
         fails(TypeError, 'unsupported operand|does not support', lambda: a+bad)
         fails(TypeError, 'unsupported operand|does not support', lambda: bad-a)
-    fails(TypeError, 'exponent is not a number', lambda: a**a)
-    fails(TypeError, 'the index is a Var', lambda: a[Var(torch.tensor(0))])
+    fails(TypeError, 'exponent is a Var, not a number', lambda: a**a)
+    fails(TypeError, 'exponent is a Tensor, not a number', lambda: a**torch.tensor([1.,2.,3.]))
+    fails((TypeError,IndexError), 'Var', lambda: a[Var(torch.tensor(0))])
     fails(TypeError, 'not iterable', lambda: list(a))
     fails(TypeError, 'item assignment', lambda: exec('a[0] = 1', {'a':a}))
-    fails(ValueError, 'one_rule gave 1 rules for 2 operands', lambda: record(one_rule, (a, a)))
+    fails(TypeError, 'one_rule must give a result and a tuple with a rule for each operand', lambda: record(one_rule, (a, a)))
     fails(ValueError, "a rule of 'wrong_shape' gave", lambda: record(wrong_shape, (a,)).sum().backward())
     fails(TypeError, "a rule of 'no_tensor' gave a float, not a tensor", lambda: record(no_tensor, (a,)).backward(torch.ones(2, 3)))
     fails(TypeError, "a rule of 'wide' gave torch.float64, its operand is torch.float32", lambda: record(wide, (a,)).backward(torch.ones(2, 3)))
     for f in (torch.sqrt, lambda x: None, lambda x: (x, lambda g: g), lambda x: (x,)):
-        fails(TypeError, 'must give a result and a tuple of rules', lambda: record(f, (a,)))
+        fails(TypeError, 'must give a result and a tuple with a rule for each operand', lambda: record(f, (a,)))
     u = leaf(torch.ones(3).double())
-    fails(ValueError, r"a rule of 'plain_add' gave \(2, 3\), its operand is \(3,\): unbroadcast\?", lambda: record(plain_add, (b, u)).sum().backward())
+    fails(ValueError, r"a rule of 'plain_add' gave \(2, 3\), its operand is \(3,\)", lambda: record(plain_add, (b, u)).sum().backward())
     assert a.grad is b.grad is u.grad is None # a rule that fails leaves nothing half done
-    fails(AttributeError, 'gard', lambda: setattr(a, 'gard', None))
 
 def plain_add(x, y): return x+y, (lambda g: g, lambda g: g)
 def no_tensor(x): return x*1, (lambda g: 1.,)
@@ -347,8 +347,6 @@ def test_changed_in_place():
     out = (v := leaf(torch.ones(2))).exp()
     out.data.zero_()
     fails(RuntimeError, "'exp' needs", lambda: out.sum().backward())
-    i = torch.tensor([0,1]); out = v[i].sum(); i[0] = 1
-    fails(RuntimeError, "'getitem' needs", out.backward)
     assert v.grad is None
     for sign in ('add','sub','mul','truediv','pow'):
         fails(RuntimeError, 'change its `.data`', lambda: getattr(v, f'__i{sign}__')(2))

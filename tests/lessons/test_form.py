@@ -1,5 +1,5 @@
 "What holds for every lesson: its form, its exercises, its links, what it may import"
-import ast, importlib, inspect, re, subprocess, sys
+import ast, importlib, inspect, re
 import pytest
 import project
 from project import cfg, module, root, source
@@ -127,20 +127,6 @@ def test_the_map_names_every_lesson():
     for p in lessons: assert f']({p.name})' in text, p.name
     for p in re.findall(r'\]\((\d\d_\w+\.ipynb)\)', text): assert (root/'nbs'/p).exists(), p
     assert f'git clone {cfg["git_url"]}' in text and f'{cfg["doc_host"]}{cfg["doc_baseurl"]}' in text
-
-def test_nbdevs_own_site(tmp_path):
-    "What `nbdev_docs` makes of a notebook before Quarto has its turn: the lines with magics and all outputs are kept"
-    path = root/'nbs'/'01_matmul.ipynb'
-    code = 'import sys; from pathlib import Path; from nbdev.serve_drv import main; from nbdev.processors import FilterDefaults\n' \
-           'main((Path(sys.argv[1]), Path(sys.argv[2]), FilterDefaults))'
-    res = subprocess.run([sys.executable, '-c', code, str(path), str(tmp_path/'out.ipynb')], cwd=root, capture_output=True, text=True)
-    assert not res.returncode, res.stderr
-    def seen(p): return [(c, s) for _,s,c in cells(p, 'code') if '#| hide' not in s]
-    def magics(p): return [l for _,s in seen(p) for l in s.splitlines() if re.match(r'\s*(\w+ = )?%', l)]
-    made = seen(tmp_path/'out.ipynb')
-    assert len(magics(path))>5 and magics(tmp_path/'out.ipynb')==magics(path)
-    kinds = [o['output_type'] for c,_ in made for o in c['outputs']]
-    assert len(kinds)>=sum(len(c['outputs']) for c,_ in seen(path)) and 'error' not in kinds
 
 def test_the_map_shows_a_true_verdict(capsys):
     text = the_map()

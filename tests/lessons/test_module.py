@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import Parameter
 
 from groundup import module as ours
-from groundup.backprop import gradcheck
+from groundup.backprop import check_grads
 from groundup.module import (SGD, AutoInit, AutoModule, Linear, LinearLayer, Module, ModuleList, ReLU, Sequential,
                              Optimizer, fan_uniform, leaves, once, show_tree, walk)
 from groundup.support.testing import same
@@ -155,7 +155,7 @@ def test_linear_from_scratch(make):
     def at(x, weight, bias):
         mine.load_state_dict(dict(weight=weight, bias=bias))
         return mine(x).detach()
-    assert gradcheck(at, inputs, dict(zip(inputs, grads[0])), dout=dout)
+    assert check_grads(at, inputs, dict(zip(inputs, grads[0])), dout=dout)
 
 @pytest.mark.parametrize('make', [LinearLayer, Linear])
 def test_start_of_linear(make):

@@ -25,7 +25,7 @@ def directives(c): return re.findall(r'^#\|\s*(.+)', src(c), re.M)
 
 def modules():
     "Modules that belong in the reference: those of lessons and of shared tools"
-    books = [*LESSONS, *(f'support/{p.stem}' for p in NBS.glob('support/*.ipynb'))]
+    books = [*LESSONS, *(p.relative_to(NBS).with_suffix('').as_posix() for p in NBS.glob('support/**/[!.]*.ipynb'))]
     return sorted({d.split()[1] for b in books for c in cells(b) for d in directives(c) if d.startswith('default_exp ')})
 
 # --- the files
@@ -226,7 +226,7 @@ MATHS = """() => [...document.querySelectorAll('article math')].filter(m => !m.c
 PICTURES = """() => [...document.querySelectorAll('.cell_output img')]
     .map(i => [!!i.closest('.tag_photo'), getComputedStyle(i).filter])"""
 
-FITS = """() => { const p = document.querySelector('.cell_input pre'), s = getComputedStyle(p)
+FITS = """() => { const p = document.querySelector('article :not(details) > .cell .cell_input pre'), s = getComputedStyle(p)
     const c = document.createElement('canvas').getContext('2d'); c.font = s.font
     return (p.clientWidth - parseFloat(s.paddingLeft) - parseFloat(s.paddingRight)) / c.measureText('0'.repeat(100)).width * 100 }"""
 BOXES = """() => [...document.querySelectorAll('.cell_output .picture')].filter(e => e.clientWidth).map(e => {
@@ -294,7 +294,7 @@ def axe(page, code=20, rules=None):
 
 KINDS = ['index.html', f'{LESSONS[0]}.html', f'answers/{ANSWERS[0]}.html', 'reference/index.html',
          f'reference/{LESSONS[0][3:]}.html', 'search.html?q=product', 'no/such/page']
-VIEWS = [(p, w, 'light dark') for p in KINDS for w in (1280, 390)]
+VIEWS = [(p, w, 'light dark') for p in KINDS for w in (1280, 390)] + [(p, 320, 'light') for p in KINDS]
 VIEWS += [(f'{n}.html', 390, 'dark') if i%2 else (f'{n}.html', 1280, 'light') for i,n in enumerate(LESSONS[1:], 1)]
 
 @pytest.mark.parametrize('path,width,schemes', VIEWS)
@@ -404,7 +404,7 @@ def test_keyboard_opens_answers(path, tab):
 def test_copy(tab):
     "The copy button copies a cell's code, and only that"
     tab.open(f'{LESSONS[-1]}.html')
-    cell = tab.page.locator('.cell_input div.highlight').first
+    cell = tab.page.locator('.cell_input div.highlight:visible').first
     cell.hover(); cell.locator('button.copybtn').click()
     cell.locator('button.copybtn.success').wait_for()
     assert tab.page.evaluate('navigator.clipboard.readText()').strip()==cell.locator('pre').inner_text().strip()
