@@ -11,14 +11,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell as md
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from sphinx import addnodes
+from project import cells, directives, source
 
-# --- reading notebooks (reference.py uses these too)
+# --- what notebooks hold (reference.py uses these too)
 
 _dire = re.compile(r'^#\|[ \t]*(.*?)[ \t]*(?:\n|$)', re.M)
-
-def cells(path): return json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-def source(c): return ''.join(c['source'])
-def directives(c): return [d for d in _dire.findall(source(c)) if d]
 
 def title(cs):
     heads = (re.search(r'^# (.+)', source(c), re.M) for c in cs if c['cell_type']=='markdown')

@@ -1,22 +1,15 @@
 """nbdev's own site, as far as it can be checked without Quarto: `nbdev_docs` runs twice with a stand-in for Quarto that
 only makes an empty page. What nbdev's processors wrote for Quarto is read as Pandoc would read it."""
 import json, os, posixpath, re, shutil, subprocess, sys
-from configparser import ConfigParser
-from pathlib import Path
 import pytest, yaml
+import project
+from project import cells, cfg, directives, root, source as src
 
 pytestmark = pytest.mark.xdist_group("nbdev")                    # one worker runs nbdev_docs
-root = Path(__file__).parent.parent.parent
-ini = ConfigParser(delimiters=['='])
-ini.read(root/'settings.ini', encoding='utf8')
-cfg = ini['DEFAULT']
-books = [p.relative_to(root/'nbs') for p in sorted((root/'nbs').rglob('*.ipynb')) if '.ipynb_checkpoints' not in p.parts]
+books = [p.relative_to(project.nbs) for p in project.notebooks()]
 each = pytest.mark.parametrize('name', [p.as_posix() for p in books])
 
-def cells(path): return json.loads(path.read_text(encoding='utf8'))['cells']
-def src(c): return ''.join(c['source'])
 def code(cs): return [c for c in cs if c['cell_type']=='code']
-def directives(c): return re.findall(r'^#\|[ \t]*(.+)', src(c), re.M)
 
 # --- the notebooks
 

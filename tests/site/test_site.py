@@ -1,27 +1,23 @@
 """The site that `make docs` builds: what its files say, and what a browser makes of them.
 
 The browser tests need Chromium or Chrome: conftest.py finds it."""
-import configparser, functools, gzip, http.server, importlib, json, re, shutil, struct, subprocess, sys, threading, time
+import functools, gzip, http.server, importlib, re, shutil, struct, subprocess, sys, threading, time
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from filelock import FileLock
+import project
+from project import cfg, directives, root as ROOT, source as src
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 OUT, NBS = ROOT/'_docs/html', ROOT/'nbs'
-ini = configparser.ConfigParser()
-ini.read(ROOT/'settings.ini', encoding='utf-8')
-cfg = ini['DEFAULT']
 LIB, BASE, SITE = cfg['lib_name'], cfg['doc_baseurl']+'/', cfg['doc_host']+cfg['doc_baseurl']+'/'
 COLAB = f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{cfg['nbs_path']}/"
 LESSONS = sorted(p.stem for p in NBS.glob('[0-9][0-9]_*.ipynb'))
 ANSWERS = sorted(p.stem for p in NBS.glob('answers/[0-9][0-9]_*.ipynb'))
 LIMIT = 300*1024        # bytes of a lesson's first load, compressed, without its pictures
 
-def cells(name): return json.loads((NBS/f'{name}.ipynb').read_text(encoding='utf-8'))['cells']
-def src(c): return ''.join(c['source'])
-def directives(c): return re.findall(r'^#\|\s*(.+)', src(c), re.M)
+def cells(name): return project.cells(NBS/f'{name}.ipynb')
 
 def modules():
     "Modules that belong in the reference: those of lessons and of shared tools"
