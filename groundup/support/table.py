@@ -11,21 +11,27 @@ class Table:
     def __init__(self,
         head:list, # a text for each column
         rows:list, # lists of texts or numbers, each as long as `head`
-        note:str='' # a line below
+        note:str='', # a line below
+        caption:str='', # a line above
+        left:int=1 # how many columns are left-aligned
     ):
         for r in rows:
             if len(r)!=len(head): raise ValueError(f'a row has {len(r)} entries, the head has {len(head)}: {r}')
         self.head,self.rows,self.note = list(head),[[str(c) for c in r] for r in rows],note
+        self.caption,self.left = caption,left
+
     def __repr__(self):
         w = [max(map(len, c)) for c in zip(self.head, *self.rows)]
-        line = lambda r: '  '.join(c.ljust(n) if k==0 else c.rjust(n) for k,(c,n) in enumerate(zip(r, w))).rstrip()
-        return '\n'.join([line(self.head), *map(line, self.rows)]+[self.note]*bool(self.note))
+        def line(r): return '  '.join((c.ljust if k<self.left else c.rjust)(w[k]) for k,c in enumerate(r)).rstrip()
+        return '\n'.join(filter(None, [self.caption, *map(line, [self.head,*self.rows]), self.note]))
 
-# %% ../../nbs/support/table.ipynb #877d6ad3
-def _html(self):
-    from html import escape
-    side = lambda k: 'left' if k==0 else 'right'
-    row = lambda r,t: '<tr>'+''.join(f'<{t} style="text-align:{side(k)}">{escape(c)}</{t}>' for k,c in enumerate(r))+'</tr>'
-    note = f'<p>{escape(self.note)}</p>' if self.note else ''
-    return f'<table><thead>{row(self.head, "th")}</thead><tbody>{"".join(row(r, "td") for r in self.rows)}</tbody></table>{note}'
-Table._repr_html_ = _html
+    def _repr_html_(self):
+        from html import escape
+        def cell(c, k, tag, scope=''):
+            return f'<{tag}{scope} style="text-align:{"left" if k<self.left else "right"}">{escape(c)}</{tag}>'
+        def row(r): return cell(r[0], 0, 'th', ' scope="row"') + ''.join(cell(c, k, 'td') for k,c in enumerate(r[1:], 1))
+        head = ''.join(cell(c, k, 'th', ' scope="col"') for k,c in enumerate(self.head))
+        body = ''.join(f'<tr>{row(r)}</tr>' for r in self.rows)
+        caption = f'<caption>{escape(self.caption)}</caption>' if self.caption else ''
+        note = f'<p>{escape(self.note)}</p>' if self.note else ''
+        return f'<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
