@@ -6,65 +6,90 @@
 __all__ = ['book', 'progress', 'BiasFree', 'count_parameters', 'Tower', 'PReLU', 'Dropout', 'load_matching', 'PostInit',
            'momentum_step']
 
-# %% ../../nbs/answers/07_module.ipynb #9772516f
+# %% ../../nbs/answers/07_module.ipynb #66980345
 from contextlib import contextmanager
 from copy import deepcopy
 from inspect import Signature
+import numpy as np
 import torch
 from torch import nn
+from ..engine import Var
+from ..module import Linear, Module, ModuleList, Parameter, ReLU, Sequential, fan_uniform
 from ..support.checker.exercise import Book, Wrong
-from ..module import Linear, Module, ReLU, Sequential, fan_uniform
 
 # %% ../../nbs/answers/07_module.ipynb #5a49322f
 book = Book('07_module')
 progress = book.progress
 
-# %% ../../nbs/answers/07_module.ipynb #70dcedcb
-_known = [(type(base.__name__, (base,), {}), parts) for base,*parts in [
-    (AttributeError, '__init__() call', "attribute '_parameters'", "attribute '_backward_hooks'", 'super().__init__() first'),
-    (RuntimeError, 'leaf Variable'), (RuntimeError, 'cannot be multiplied')]]
+# %% ../../nbs/answers/07_module.ipynb #380f687c
+_missing = '`super().__init__()` is missing in `__init__`: it comes first, it makes the dictionaries for the parts.'
+_tensors_only = ('A function of `torch` and a comparison take tensors only, no `Var`: '
+                 'use what both have, such as signs, methods and `x.shape`.')
+_known = {'__init__() call':_missing, 'super().__init__() first':_missing, "attribute '_parameters'":_missing,
+          'not Var':_tensors_only, 'not Parameter':_tensors_only, "instances of 'Var'":_tensors_only}
 
 @contextmanager
 def _sorted():
     try: yield
-    except (AttributeError,RuntimeError) as e:
-        for cls,parts in _known:
-            if any(o in str(e) for o in parts): raise cls(str(e)).with_traceback(e.__traceback__) from None
+    except (AttributeError,TypeError) as e:
+        for part,says in _known.items():
+            if part in str(e): raise Wrong(says) from None
         raise
 
-# %% ../../nbs/answers/07_module.ipynb #befc4fd2
+def _base(m, torchs):
+    "Is it a module, and of the right kind?"
+    if not hasattr(m, 'named_parameters'):
+        raise Wrong('It is no module: the base class stands in brackets behind the name, as in the stub.')
+    if isinstance(m, nn.Module) and not torchs:
+        raise Wrong('It stands on PyTorch\'s `nn.Module`: here our own `Module` is asked for.')
+    if torchs and not isinstance(m, nn.Module):
+        raise Wrong('It stands on our own `Module`: here PyTorch\'s `nn.Module` is asked for.')
+    if '__call__' in vars(type(m)):
+        raise Wrong('It has its own `__call__`: write `forward`, which the `__call__` of a module calls.')
+    if not torchs and any(map(torch.is_tensor, m.parameters())):
+        raise Wrong('It holds an `nn.Parameter`: here our own `Parameter` is asked for.')
+    return m
+
+# %% ../../nbs/answers/07_module.ipynb #f68a5ac7
 def _fill(params):
     "Fixed values for all parameters"
-    with torch.no_grad():
-        for k,p in enumerate(params): p.copy_((1.7*torch.arange(p.numel())+k+.9).cos().view(p.shape)*2)
+    for k,p in enumerate(params):
+        n = p.shape.numel()
+        p.detach().copy_((1.7*torch.arange(n)+k+.9).cos().view(p.shape)*2)
 
-def _look(make, x, shapes, start=None, fill=_fill):
+def _list(names): return ', '.join(f'`{n}`' for n in names)
+
+def _output(m, x):
+    out = m(x)
+    if out is None: raise Wrong('`forward` gives nothing: is `return` missing?')
+    return out
+
+def _way(m, x, torchs):
+    "The output for `x`, and the gradients of `x` and of the parameters"
+    v = x.clone().requires_grad_() if torchs else Var(x.clone(), requires_grad=True)
+    out = _output(m, v)
+    if not hasattr(out, 'detach'): return {'output':out, 'gradients':None}
+    dout = torch.linspace(-2, 3, out.shape.numel(), dtype=out.dtype).view(out.shape)
+    if out.requires_grad: out.backward(dout)
+    return {'output':out.detach(), 'gradients':[v.grad, *(p.grad for p in m.parameters())]}
+
+def _look(make, x, shapes, torchs=False, start=None, fill=_fill):
     "The parameters of a module, then its output and its gradients"
     with _sorted():
-        m = make()
-        if not hasattr(m, 'named_parameters'): raise Wrong('It is no module: the base class stands in brackets behind the name, as in the stub.')
-        if type(m).__call__ not in (nn.Module.__call__,Module.__call__):
-            raise Wrong('It has its own `__call__`: write `forward`, which the `__call__` of a module calls.')
+        m = _base(make(), torchs)
         found = {n:tuple(p.shape) for n,p in m.named_parameters()}
         if isinstance(shapes, list): found = [*found.values()] # names are free
-        seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None}
+        elif found and {*found}!={*shapes}:
+            raise Wrong(f'Its parameters are called {_list(found)}. Asked for: {_list(shapes)}.')
+        seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None, 'output for a tensor':None}
         if found!=shapes: return seen
         seen['start'] = start(m) if start else None
-        x = x.clone().requires_grad_()
-        named = dict(m.named_parameters())
-        params = [*named.values()] if isinstance(shapes, list) else [named[n] for n in shapes] # in whatever order they were made
-        fill(params)
-        out = m(x)
-        if out is None: raise Wrong('`forward` gives nothing: is `return` missing?')
-        if not torch.is_tensor(out): return seen | {'output':out}
-        dout = torch.linspace(-2, 3, out.numel()).view(out.shape)
-        grads = torch.autograd.grad(out, [x,*params], dout, allow_unused=True)
-    if not isinstance(shapes, list): grads = dict(zip(['x',*shapes], grads))
-    return seen | {'output':out.detach(), 'gradients':grads}
+        fill([*m.parameters()])
+        seen |= _way(m, x, torchs)
+        if not torchs: seen['output for a tensor'] = getattr(o := _output(m, x.clone()), 'detach', lambda: o)()
+    return seen
 
-def _values(m): return {n:p.detach().clone() for n,p in m.named_parameters()}
-
-# %% ../../nbs/answers/07_module.ipynb #7694f64e
+# %% ../../nbs/answers/07_module.ipynb #3d1eee88
 def _spread(f):
     "How the weights of a larger layer begin"
     w = next(f(400, 50).parameters()).detach()*400**.5 # should lie between -1 and 1
@@ -72,11 +97,16 @@ def _spread(f):
     top = w.abs().max()
     return 'too large' if top>1.001 else 'too small' if top<.95 else 'between ±1/√n_in'
 
-@book.exercise(inputs=lambda: [(3, 2, torch.tensor([[1.,-2,3],[0,5,-6]])), (1, 4, torch.tensor([[-2.],[4]])), (3, 3, torch.randn(2, 3)), (4, 6, torch.randn(5, 4))],
+def _see_bias_free(f, n_in, n_out, x):
+    return _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), True, lambda m: _spread(f))
+
+@book.exercise(
+    inputs=lambda: [(3, 2, torch.tensor([[1.,-2,3],[0,5,-6]])), (1, 4, torch.tensor([[-2.],[4]])),
+                    (3, 3, torch.randn(2, 3)), (np.int64(4), np.int64(6), torch.randn(5, 4))],
     hints=['`fan_uniform(n_in, n_out, n_in)` draws the numbers: the first argument is n_in, then comes the shape.',
            'The shape is `(n_out,n_in)`: a row for each neuron.',
            '`forward` returns `x@self.weight.t()`.'],
-    difficulty=1, minutes=5, observe=lambda f, n_in, n_out, x: _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), lambda m: _spread(f)))
+    difficulty=1, minutes=5, observe=_see_bias_free)
 class BiasFree(nn.Module):
     "A linear layer without a bias"
     def __init__(self, n_in, n_out): # sizes
@@ -85,7 +115,7 @@ class BiasFree(nn.Module):
     def forward(self, x): # (i,n_in) -> (i,n_out)
         return x@self.weight.t()
 
-# %% ../../nbs/answers/07_module.ipynb #f47e763e
+# %% ../../nbs/answers/07_module.ipynb #dcb62fcc
 @BiasFree.mistake('the transpose is missing: `weight` is `(n_out,n_in)`, so it is `x@self.weight.t()`')
 class _(BiasFree.fn):
     def forward(self, x): return x@self.weight
@@ -109,22 +139,17 @@ class _(BiasFree.fn):
         nn.Module.__init__(self)
         self.weight = fan_uniform(n_in, n_out, n_in).requires_grad_()
 
-@BiasFree.mistake('`super().__init__()` is missing: it comes first, it makes the dictionaries for the parameters')
-class _(BiasFree.fn):
-    def __init__(self, n_in, n_out): self.weight = nn.Parameter(fan_uniform(n_in, n_out, n_in))
-
-@BiasFree.mistake('there is a bias too: this layer does without')
-class _(BiasFree.fn):
-    def __init__(self, n_in, n_out):
-        super().__init__(n_in, n_out)
-        self.bias = nn.Parameter(fan_uniform(n_in, n_out))
-    def forward(self, x): return x@self.weight.t() + self.bias
-
 @BiasFree.mistake('the weights begin too large: they lie between ±1/√n_in, and `fan_uniform` wants n_in first')
 class _(BiasFree.fn):
     def __init__(self, n_in, n_out):
         super().__init__(n_in, n_out)
         with torch.no_grad(): self.weight.normal_()
+
+@BiasFree.mistake('the weights begin too small: they reach up to ±1/√n_in')
+class _(BiasFree.fn):
+    def __init__(self, n_in, n_out):
+        super().__init__(n_in, n_out)
+        with torch.no_grad(): self.weight.mul_(.1)
 
 @BiasFree.mistake('the weights begin at 0 or above: the half below zero is missing')
 class _(BiasFree.fn):
@@ -132,73 +157,92 @@ class _(BiasFree.fn):
         super().__init__(n_in, n_out)
         with torch.no_grad(): self.weight.abs_()
 
-# %% ../../nbs/answers/07_module.ipynb #20af631a
-def _shares():
+# %% ../../nbs/answers/07_module.ipynb #8338e34b
+def _shares(lib):
     "Two parts share one layer, and a third is frozen"
-    a,b = nn.Linear(3, 3),nn.Linear(3, 2)
-    return nn.Sequential(a, nn.ReLU(), a, nn.Sequential(b.requires_grad_(False), nn.Linear(2, 4)))
+    a,b = lib.Linear(3, 3),lib.Linear(3, 2)
+    for p in b.parameters(): p.requires_grad = False
+    return lib.Sequential(a, lib.ReLU(), a, lib.Sequential(b, lib.Linear(2, 4)))
 
-@book.exercise(inputs=lambda: [(nn.Linear(3, 2),), (nn.ReLU(),), (nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2, bias=False)),), (_shares(),),
-                               (nn.Linear(5, 4).requires_grad_(False),), (nn.BatchNorm1d(6),)],
+class _own: Linear,ReLU,Sequential = Linear,ReLU,Sequential
+
+@book.exercise(
+    inputs=lambda: [(nn.Linear(3, 2),), (Sequential(Linear(4, 3), ReLU(), Linear(3, 2, bias=False)),), (ReLU(),),
+                    (_shares(nn),), (_shares(_own),), (nn.BatchNorm1d(6),)],
     hints=['`module.parameters()` goes through the whole tree, and hands out each parameter once.',
-           '`p.numel()` is the number of numbers in a tensor.',
+           '`p.shape.numel()` is the number of numbers in a tensor of this shape.',
            'Add them up, for those with `p.requires_grad`.'],
     difficulty=1, minutes=5, waive=dict(random='only sizes count'))
-def count_parameters(module): # nn.Module -> int
+def count_parameters(module): # nn.Module or a module of ours -> int
     "How many numbers a module learns"
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    return sum(p.shape.numel() for p in module.parameters() if p.requires_grad)
 
-# %% ../../nbs/answers/07_module.ipynb #e498d40c
-@count_parameters.mistake('it counts tensors: a tensor has `numel()` numbers')
+# %% ../../nbs/answers/07_module.ipynb #7fcec3c7
+@count_parameters.mistake('it counts tensors: one of shape `(3,2)` has `p.shape.numel()` numbers')
 def _(module): return len([p for p in module.parameters() if p.requires_grad])
 
-@count_parameters.mistake('`len(p)` is the number of rows of a matrix: `p.numel()` is the number of its numbers')
-def _(module): return sum(len(p) for p in module.parameters() if p.requires_grad)
+@count_parameters.mistake('it counts the rows of a matrix: `p.shape.numel()` is the number of its numbers')
+def _(module): return sum(p.shape[0] for p in module.parameters() if p.requires_grad)
+
+@count_parameters.mistake('it asks a `Var` for `numel()`, which it has not: its shape has, and so has `p.detach()`')
+def _(module): return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 @count_parameters.mistake('frozen parameters are counted: they have `requires_grad` False')
-def _(module): return sum(p.numel() for p in module.parameters())
+def _(module): return sum(p.shape.numel() for p in module.parameters())
 
 @count_parameters.mistake('buffers are counted too: they are not learned')
 def _(module): return count_parameters.fn(module) + sum(b.numel() for b in module.buffers())
 
-@count_parameters.mistake('it counts the state: there a shared parameter has two names, and frozen ones and buffers are in it as well')
+@count_parameters.mistake('it counts the state: there a shared parameter has two names, '
+                          'and frozen ones and buffers are in it as well')
 def _(module): return sum(p.numel() for p in module.state_dict().values())
 
 @count_parameters.mistake('parameters that two parts share are counted twice: `parameters()` hands them out once')
 def _count_shared(module):
-    own = sum(p.numel() for p in module._parameters.values() if p is not None and p.requires_grad)
+    own = sum(p.shape.numel() for p in module._parameters.values() if p is not None and p.requires_grad)
     return own + sum(_count_shared(m) for m in module._modules.values())
 
 @count_parameters.mistake('only the parameters of the outermost module are counted, not those of its parts')
-def _(module): return sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
+def _(module):
+    return sum(p.shape.numel() for p in module._parameters.values() if p is not None and p.requires_grad)
 
-@count_parameters.mistake('a parameter is counted again for each module around it: `parameters()` of the outermost one has all of them')
+@count_parameters.mistake('a parameter is counted again for each module around it: '
+                          '`parameters()` of the outermost one has all of them')
 def _(module): return sum(count_parameters.fn(m) for m in module.modules())
 
-# %% ../../nbs/answers/07_module.ipynb #98b6c3ba
-def _see_tower(f, sizes, x): return _look(lambda: f(sizes), x, [s for i,o in zip(sizes, sizes[1:]) for s in ((o,i),(o,))])
+# %% ../../nbs/answers/07_module.ipynb #ce3ef876
+def _see_tower(f, sizes, x):
+    def make():
+        m = f(sizes)
+        names = [n for n,_ in _base(m, False).named_parameters()]
+        if names and not all(n.startswith('layers.') for n in names):
+            raise Wrong(f'The layers must be in an attribute `layers`: its parameters are called {_list(names)}.')
+        return m
+    return _look(make, x, [s for i,o in zip(sizes, sizes[1:]) for s in ((o,i),(o,))])
 
-@book.exercise(inputs=lambda: [([3,4,2], torch.tensor([[1.,-2,3],[0,5,-6]])), ([2,1], torch.tensor([[-2.,4]])), ([2,3,3,3,1], torch.zeros(0, 2)),
-                               ([4,5,3,2], torch.randn(6, 4))],
+@book.exercise(
+    inputs=lambda: [([3,4,2], torch.tensor([[1.,-2,3],[.5,5,-6]])), ([2,1], torch.tensor([[-2.,4]])),
+                    ([2,3,3,3,1], torch.zeros(0, 2)), ([np.int64(4),5,3,2], torch.randn(6, 4))],
     hints=['Each pair of neighbours in `sizes` is a layer: `zip(sizes, sizes[1:])`.',
-           'A plain list hides its layers: `self.layers = nn.ModuleList([...])`.',
-           'In `forward`, go through all layers but the last with a ReLU behind each: `self.layers[:-1]`. Then the last one, without.'],
+           'A plain list hides its layers: `self.layers = ModuleList([...])`.',
+           'In `forward`, go through all layers but the last with a ReLU behind each: `self.layers[:-1]`. '
+           'Then the last one, without.'],
     difficulty=2, minutes=10, observe=_see_tower)
-class Tower(nn.Module):
+class Tower(Module):
     "Linear layers with ReLUs between them"
     def __init__(self, sizes): # such as [784,50,20,10]
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(i, o) for i,o in zip(sizes, sizes[1:])])
+        self.layers = ModuleList([Linear(i, o) for i,o in zip(sizes, sizes[1:])])
     def forward(self, x): # (i,sizes[0]) -> (i,sizes[-1])
         for l in self.layers[:-1]: x = l(x).relu()
         return self.layers[-1](x)
 
-# %% ../../nbs/answers/07_module.ipynb #0e5492c2
-@Tower.mistake('the module finds no layer: nothing looks into a plain Python list, so make an `nn.ModuleList` in `__init__`')
+# %% ../../nbs/answers/07_module.ipynb #16dbbae0
+@Tower.mistake('the module finds no layer: nothing looks into a plain Python list, so make a `ModuleList` in `__init__`')
 class _(Tower.fn):
     def __init__(self, sizes):
-        nn.Module.__init__(self)
-        self.layers = [nn.Linear(i, o) for i,o in zip(sizes, sizes[1:])]
+        Module.__init__(self)
+        self.layers = [Linear(i, o) for i,o in zip(sizes, sizes[1:])]
 
 @Tower.mistake('there is a ReLU after the last layer too: it would cut off all negative outputs')
 class _(Tower.fn):
@@ -225,37 +269,35 @@ class _(Tower.fn):
     def __init__(self, sizes): super().__init__(sizes[:-1])
     def forward(self, x): return super().forward(x) if len(self.layers) else x
 
-@Tower.mistake('the two sizes of each layer are exchanged: it is `nn.Linear(n_in, n_out)`')
+@Tower.mistake('the two sizes of each layer are exchanged: it is `Linear(n_in, n_out)`')
 class _(Tower.fn):
     def __init__(self, sizes):
-        nn.Module.__init__(self)
-        self.layers = nn.ModuleList([nn.Linear(o, i) for i,o in zip(sizes, sizes[1:])])
+        Module.__init__(self)
+        self.layers = ModuleList([Linear(o, i) for i,o in zip(sizes, sizes[1:])])
 
-@Tower.mistake('`super().__init__()` is missing: it comes first, it makes the dictionary for the modules')
-class _(Tower.fn):
-    def __init__(self, sizes): self.layers = nn.ModuleList()
+# %% ../../nbs/answers/07_module.ipynb #7faccc30
+def _values(m): return {n:p.detach().clone() for n,p in m.named_parameters()}
 
-# %% ../../nbs/answers/07_module.ipynb #a9487914
 def _see_prelu(f, x, slope):
-    def fill(params):
-        with torch.no_grad(): params[0].fill_(slope)
-    return _look(f, x, dict(slope=(1,)), _values, fill)
+    return _look(f, x, dict(slope=(1,)), start=_values, fill=lambda ps: ps[0].detach().fill_(slope))
 
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[-.5,5,-6]]), .5), (torch.tensor([-2.,3]), 1.5), (torch.zeros(0, 2), .1), (torch.randn(3, 4), -.7)],
-    hints=['`nn.Parameter(torch.full((1,), .25))` is a parameter with one number.',
-           '`torch.where(x>0, ..., ...)` picks from two tensors, entry by entry.',
-           'Positive numbers stay as they are, the others are multiplied: `torch.where(x>0, x, self.slope*x)`.'],
-    difficulty=2, minutes=5, observe=_see_prelu)
+@book.exercise(
+    inputs=lambda: [(torch.tensor([[1.,-2,3],[-.5,5,-6]]), .5), (torch.tensor([-2.,3]), 1.5),
+                    (torch.zeros(0, 2), .1), (torch.randn(3, 4), -.7)],
+    hints=['`Parameter(torch.full((1,), .25))` is a parameter with one number.',
+           '`x.relu()` keeps the positive numbers, and `(-x).relu()` the others, without their sign.',
+           'So the negative numbers are `-(-x).relu()`. They are multiplied: `x.relu() - self.slope*(-x).relu()`.'],
+    difficulty=2, minutes=10, observe=_see_prelu)
 class PReLU(Module):
     "A ReLU that learns what to do with negative numbers"
     def __init__(self):
         super().__init__()
-        self.slope = nn.Parameter(torch.full((1,), .25))
-    def forward(self, x): # any shape -> the same shape
-        return torch.where(x>0, x, self.slope*x)
+        self.slope = Parameter(torch.full((1,), .25))
+    def forward(self, x): # tensor or Var of any shape -> the same shape
+        return x.relu() - self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #cdadb302
-@PReLU.mistake('`slope` is a plain number or tensor, which a module does not find: wrap a tensor in `nn.Parameter`')
+# %% ../../nbs/answers/07_module.ipynb #d7053463
+@PReLU.mistake('`slope` is a plain number or tensor, which a module does not find: wrap a tensor in `Parameter`')
 class _(PReLU.fn):
     def __init__(self):
         Module.__init__(self)
@@ -265,81 +307,90 @@ class _(PReLU.fn):
 class _(PReLU.fn):
     def __init__(self):
         Module.__init__(self)
-        self.slope = nn.Parameter(torch.tensor(.25))
-
-@PReLU.mistake('`super().__init__()` is missing: it comes first, it makes the registers')
-class _(PReLU.fn):
-    def __init__(self): self.slope = nn.Parameter(torch.full((1,), .25))
-
-@PReLU.mistake('the larger of `x` and `slope*x` is taken: that is right only while `slope` is below 1, and it may learn to be larger')
-class _(PReLU.fn):
-    def forward(self, x): return torch.maximum(x, self.slope*x)
+        self.slope = Parameter(torch.tensor(.25))
 
 @PReLU.mistake('the *positive* numbers are multiplied by `slope`: it is for the others')
 class _(PReLU.fn):
-    def forward(self, x): return torch.where(x>0, self.slope*x, x)
+    def forward(self, x): return self.slope*x.relu() - (-x).relu()
 
 @PReLU.mistake('all numbers are multiplied by `slope`: the positive ones stay as they are')
 class _(PReLU.fn):
     def forward(self, x): return self.slope*x
 
-@PReLU.mistake('negative numbers become `slope` itself: they are multiplied by it')
+@PReLU.mistake('`slope*x` is added to the ReLU for *all* numbers: the positive ones must stay as they are')
 class _(PReLU.fn):
-    def forward(self, x): return torch.where(x>0, x, self.slope)
+    def forward(self, x): return x.relu() + self.slope*x
 
 @PReLU.mistake('negative numbers are multiplied by 0.25 for ever: multiply by `self.slope`, which is learned')
 class _(PReLU.fn):
-    def forward(self, x): return torch.where(x>0, x, .25*x)
+    def forward(self, x): return x.relu() - .25*(-x).relu() + 0*self.slope
 
-@PReLU.mistake('the new tensor is made of numbers only, `.item()` or `.data`: so `slope` gets no gradient')
+@PReLU.mistake('`slope` gets no gradient, because only its numbers are used: compute with `self.slope` itself')
 class _(PReLU.fn):
-    def forward(self, x): return torch.where(x>0, x, self.slope.detach()*x)
+    def forward(self, x): return x.relu() - self.slope.detach()*(-x).relu()
+
+@PReLU.mistake('`x` gets no gradient, because only its numbers are used: compute with `x` itself')
+class _(PReLU.fn):
+    def forward(self, x): return super().forward(x.detach())
 
 @PReLU.mistake('negative numbers lose their sign: `(-x).relu()` is positive, so its share is subtracted')
 class _(PReLU.fn):
     def forward(self, x): return x.relu() + self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #46ba681b
+# %% ../../nbs/answers/07_module.ipynb #26bc32ff
 def _factors(a, x): return sorted({round(o, 3) for o in (a/x).view(-1).tolist()})[:3]
+
+def _numbers(m, x, like):
+    "What the module makes of `x`, as a plain tensor"
+    out = _output(m, x)
+    out = out.detach() if hasattr(out, 'detach') else out
+    if not torch.is_tensor(out): raise Wrong(f'`forward` gives a {type(out).__name__}, not a tensor or a `Var`.')
+    if out.shape!=like.shape:
+        raise Wrong(f'The result has the shape {tuple(out.shape)}, the input {tuple(like.shape)}.')
+    return out
 
 def _see_dropout(f, p, x):
     many = x.reshape(-1).repeat(3600//x.numel()).view(60, 60)
     given = many.clone()
     with _sorted():
-        m = f(p)
+        m = _base(f(p), False)
         m.eval()
-        use,same = m(many.clone()),m(x)
+        use,alike = [_numbers(m, o, many) for o in (Var(many.clone()),many.clone())]
+        _numbers(m, x.clone(), x)
         m.train()
-        a,b = m(given),m(many.clone())
-    for o,x in ((same,x),(use,many)):
-        if not torch.is_tensor(o) or o.shape!=x.shape: return {'in use':o}
-    if not torch.is_tensor(a) or a.shape!=many.shape:
-        raise ValueError(f'in training the result has shape {tuple(getattr(a, "shape", ()))}, the input {tuple(many.shape)}')
+        a,v = _numbers(m, given, many),Var(many.clone(), requires_grad=True)
+        b = _numbers(m, v, many)
+        out = m(v)
+        if not isinstance(out, Var): raise Wrong('Of a `Var` it makes a tensor: then no gradient comes back.')
     zeros = a==0
-    return {'factors in use':_factors(use, many), 'input is changed':not torch.equal(given, many), 'factors in training':_factors(a, many),
-            'rows are different':bool((zeros!=zeros[0]).any()), 'columns are different':bool((zeros!=zeros[:,:1]).any()),
+    return {'factors in use':_factors(use, many), 'a tensor passes in use':torch.equal(alike, many),
+            'input is changed':not torch.equal(given, many),
+            'factors in training':_factors(a, many), 'rows are different':bool((zeros!=zeros[0]).any()),
+            'columns are different':bool((zeros!=zeros[:,:1]).any()),
             'share of zeros':round(zeros.double().mean().item(), 1), 'a second call is different':not torch.equal(a, b)}
 
-@book.exercise(inputs=lambda: [(.5, torch.tensor([[1.,-2,3],[4,5,-6]])), (.2, torch.tensor([-2.])), (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5))],
+@book.exercise(
+    inputs=lambda: [(.5, torch.tensor([[1.,-2,3],[4,5,-6]])), (.2, torch.tensor([-2.])),
+                    (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5))],
     hints=['`self.training` says whether this is training. In use, return `x`.',
-           '`torch.rand_like(x)` draws a number from 0 to 1 for each entry. It is below `p` with probability `p`.',
-           '`x*(torch.rand_like(x)>=p)/(1-p)`.'],
+           '`torch.rand(x.shape)` draws a number from 0 to 1 for each entry. It is below `p` with probability `p`.',
+           '`x*(torch.rand(x.shape)>=self.p)/(1-self.p)`.'],
     difficulty=2, minutes=10, observe=_see_dropout)
 class Dropout(Module):
     "In training, zeros at random places"
-    def __init__(self, p): # probability, 0 up to but without 1
+    def __init__(self, p): # probability, from 0 up to 1, 1 excluded
         super().__init__()
         self.p = p
-    def forward(self, x): # any shape -> the same shape
+    def forward(self, x): # tensor or Var of any shape -> the same shape
         if not self.training: return x
-        return x*(torch.rand_like(x)>=self.p)/(1-self.p)
+        return x*(torch.rand(x.shape)>=self.p)/(1-self.p)
 
-# %% ../../nbs/answers/07_module.ipynb #6621b6a3
+# %% ../../nbs/answers/07_module.ipynb #3097d94f
 @Dropout.mistake('it drops numbers in use too: ask `self.training`')
 class _(Dropout.fn):
-    def forward(self, x): return x*(torch.rand_like(x)>=self.p)/(1-self.p)
+    def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/(1-self.p)
 
-@Dropout.mistake('all rows get the same zeros: draw a number for each entry, `torch.rand_like(x)`')
+@Dropout.mistake('all rows get the same zeros: draw a number for each entry, `torch.rand(x.shape)`')
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape[-1])>=self.p)/(1-self.p) if self.training else x
 
@@ -347,52 +398,46 @@ class _(Dropout.fn):
 class _(Dropout.fn):
     def forward(self, x):
         if not self.training: return x
-        if not hasattr(self, 'keep'): self.keep = torch.rand_like(x)>=self.p
+        if not hasattr(self, 'keep'): self.keep = torch.rand(x.shape)>=self.p
         return x*self.keep/(1-self.p)
-
-@Dropout.mistake('the input is changed in place: others still need it')
-class _(Dropout.fn):
-    def forward(self, x): return x.mul_(torch.rand_like(x)>=self.p).div_(1-self.p) if self.training else x
 
 @Dropout.mistake('the others are not divided by `1-p`: the sums in training are smaller than in use')
 class _(Dropout.fn):
-    def forward(self, x): return x*(torch.rand_like(x)>=self.p) if self.training else x
+    def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x
 
 @Dropout.mistake('it keeps a number with probability `p`: it must drop it with probability `p`')
 class _(Dropout.fn):
-    def forward(self, x): return x*(torch.rand_like(x)<self.p)/(1-self.p) if self.training else x
+    def forward(self, x): return x*(torch.rand(x.shape)<self.p)/(1-self.p) if self.training else x
 
 @Dropout.mistake('the others are divided by `p`: those that stay are the share `1-p`')
 class _(Dropout.fn):
-    def forward(self, x): return x*(torch.rand_like(x)>=self.p)/self.p if self.training else x
+    def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/self.p if self.training else x
 
 @Dropout.mistake('it multiplies by `1-p` in use, and does not divide in training: use shall be left alone')
 class _(Dropout.fn):
-    def forward(self, x): return x*(torch.rand_like(x)>=self.p) if self.training else x*(1-self.p)
+    def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x*(1-self.p)
 
 @Dropout.mistake('the switch is turned round: it drops numbers in use, and none in training')
 class _(Dropout.fn):
-    def forward(self, x): return x if self.training else x*(torch.rand_like(x)>=self.p)/(1-self.p)
+    def forward(self, x): return x if self.training else x*(torch.rand(x.shape)>=self.p)/(1-self.p)
 
-@Dropout.mistake('the draw is not even between 0 and 1: `randn` is bell-shaped around 0, use `torch.rand_like(x)`')
+@Dropout.mistake('the draw is not even between 0 and 1: `randn` is bell-shaped around 0, use `torch.rand(x.shape)`')
 class _(Dropout.fn):
-    def forward(self, x): return x*(torch.randn_like(x)>=self.p)/(1-self.p) if self.training else x
+    def forward(self, x): return x*(torch.randn(x.shape)>=self.p)/(1-self.p) if self.training else x
 
-@Dropout.mistake('the others are multiplied by `1-p`: divide, so that the sum stays the same on average')
-class _(Dropout.fn):
-    def forward(self, x): return x*(torch.rand_like(x)>=self.p)*(1-self.p) if self.training else x
-
-# %% ../../nbs/answers/07_module.ipynb #45c5b27e
+# %% ../../nbs/answers/07_module.ipynb #449f8ef7
 def _entries(module): return dict([*module.named_parameters(), *module.named_buffers()])
+
+def _memory(ts): return {t.detach().data_ptr() for t in ts}
 
 def _see_loaded(f, module, state):
     objects = _entries(module)
-    with _sorted(): left = f(module, state)
+    left = f(module, state)
     if left is None: raise Wrong('It gives nothing: is `return` missing?')
     now = _entries(module)
     return {'stay as they were':left, 'state afterwards':{n:p.detach() for n,p in now.items()},
             'same objects':[*now]==[*objects] and all(now[n] is objects[n] for n in now),
-            'memory shared with state':bool({p.data_ptr() for p in now.values()} & {t.data_ptr() for t in state.values()})}
+            'memory shared with state':bool(_memory(now.values()) & _memory(state.values()))}
 
 def _centred():
     "A module with a buffer"
@@ -402,11 +447,13 @@ def _centred():
 
 def _old(**shapes): return {n.replace('_', '.').lstrip('.'):torch.randn(*s) for n,s in shapes.items()}
 
-@book.exercise(inputs=lambda: [(Sequential(Linear(3, 2), ReLU(), Linear(2, 4)), _old(_0_weight=(2,3), _0_bias=(2,), _2_weight=(5,2), _2_bias=(5,))),
-                               (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (Linear(2, 3), {}), (Sequential(Linear(1, 1)), _old(head=(2,), _0_weight=(1,1))),
-                               (Linear(3, 2), _old(bias=(2,), weight=(3,2))),
-                               (_centred(), _old(weight=(3,2), mean=(2,)))],
-    hints=['`module.state_dict()` has the tensors themselves, without history. What you copy into them is in the module.',
+@book.exercise(
+    inputs=lambda: [(Sequential(Linear(3, 2), ReLU(), Linear(2, 4)),
+                     _old(_0_weight=(2,3), _0_bias=(2,), _2_weight=(5,2), _2_bias=(5,))),
+                    (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (Linear(2, 3), {}),
+                    (Sequential(Linear(1, 1)), _old(head=(2,), _0_weight=(1,1))),
+                    (Linear(3, 2), _old(bias=(2,), weight=(3,2))), (_centred(), _old(weight=(3,2), mean=(2,)))],
+    hints=['`module.state_dict()` has the plain tensors themselves. What you copy into them is in the module.',
            '`t.copy_(s)` writes the numbers of `s` into `t`. `own[name] = s` only changes the dictionary.',
            'Ask for the shape yourself: `copy_` would stretch a tensor of shape `(1,)` to any vector.'],
     difficulty=3, minutes=15, observe=_see_loaded)
@@ -418,34 +465,39 @@ def load_matching(module, state): # Module, {'0.weight':tensor, ...} -> ['2.weig
         else: left.append(name)
     return left
 
-# %% ../../nbs/answers/07_module.ipynb #1d055fb5
-@load_matching.mistake('the module keeps its old numbers: an assignment changes a variable or a dictionary. Write into the tensors, `copy_`')
-def _(module, state):
-    own = module.state_dict()
-    return [n for n,t in own.items() if n not in state or state[n].shape!=t.shape]
+# %% ../../nbs/answers/07_module.ipynb #139d9108
+def _fits(module, state): return {n for n,t in module.state_dict().items() if n in state and state[n].shape==t.shape}
+
+def _unfit(module, state): return [n for n in module.state_dict() if n not in _fits(module, state)]
+
+@load_matching.mistake('the module keeps its old numbers: an assignment changes a variable or a dictionary. '
+                       'Write into the tensors, `copy_`')
+def _(module, state): return _unfit(module, state)
 
 @load_matching.mistake('the shapes are not compared: `copy_` stretches a vector of one number, and stops at others')
 def _(module, state):
-    left = []
-    for name,t in module.state_dict().items():
-        if name in state: t.copy_(state[name])
-        else: left.append(name)
-    return left
+    own = module.state_dict()
+    for n in own:
+        if n in state: own[n].copy_(state[n])
+    return [n for n in own if n not in state]
 
 @load_matching.mistake('the module shares memory with `state`, so a step changes both: copy the numbers, `copy_`')
 def _(module, state):
     for n,p in module.named_parameters():
-        if n in state and state[n].shape==p.shape: p.data = state[n]
-    return [n for n,p in module.named_parameters() if n not in state or state[n].shape!=p.shape]
+        if n in _fits(module, state): p.data = state[n]
+    for n,b in module.named_buffers():
+        if n in _fits(module, state): b.data = state[n]
+    return _unfit(module, state)
 
-@load_matching.mistake('the module gets new tensors, and whoever holds the old ones, such as an optimizer, loses it: copy the numbers, `copy_`')
+@load_matching.mistake('the module gets new tensors, and whoever holds the old ones, such as an optimizer, '
+                       'loses it: copy the numbers, `copy_`')
 def _(module, state):
-    for n,t in module.state_dict().items():
+    for n in _fits(module, state):
         *path,last = n.split('.')
         part = module
         for k in path: part = getattr(part, k)
-        if n in state and state[n].shape==t.shape: setattr(part, last, nn.Parameter(state[n].clone()))
-    return [n for n,t in module.state_dict().items() if n not in state or state[n].shape!=t.shape]
+        setattr(part, last, state[n].clone() if n=='mean' else Parameter(state[n].clone()))
+    return _unfit(module, state)
 
 @load_matching.mistake('a name that `state` does not have stops it: ask `name in state` first')
 def _(module, state):
@@ -472,24 +524,19 @@ def _(module, state):
     left = load_matching.fn(module, state)
     return [n for n in module.state_dict() if n not in left]
 
-@load_matching.mistake('it returns names from `state` that did not fit: asked for are the names of the *module* that got nothing')
+@load_matching.mistake('it returns names from `state` that did not fit: '
+                       'asked for are the names of the *module* that got nothing')
 def _(module, state):
     own = {n:t.shape for n,t in module.state_dict().items()}
     load_matching.fn(module, state)
     return [n for n in state if own.get(n)!=state[n].shape]
-
-@load_matching.mistake('the copy is recorded by autograd: take the tensors from `state_dict()`, or put it under `torch.no_grad()`')
-def _(module, state):
-    for n,p in module.named_parameters():
-        if n in state and state[n].shape==p.shape: p.copy_(state[n])
-    return load_matching.fn(module, {})
 
 @load_matching.mistake('`load_state_dict` takes all or nothing: here entries may be missing, unexpected or of another shape')
 def _(module, state):
     module.load_state_dict(state)
     return []
 
-# %% ../../nbs/answers/07_module.ipynb #8e3ac5a2
+# %% ../../nbs/answers/07_module.ipynb #fa575e6c
 def _see_post_init(f, a, b):
     calls = []
     class Bare(metaclass=f):
@@ -501,7 +548,8 @@ def _see_post_init(f, a, b):
     objects = [Whole(a, b=b),Bare(a),Late(a)]
     return {'calls':calls, 'calls when a class is defined':when_defined, 'objects':[type(o).__name__ for o in objects]}
 
-@book.exercise(inputs=lambda: [(1, -2), ([3.,4.], None), (float(torch.rand(())), 2)],
+@book.exercise(
+    inputs=lambda: [(1, -2), ([3.,4.], None), (float(torch.rand(())), 2)],
     hints=['`super().__call__(*args, **kwargs)` does what `type` does: it makes the object and runs its `__init__`.',
            '`hasattr(obj, "__post_init__")` tells whether there is such a method.',
            'Return the object at the end. What `__call__` returns is what `Whole(a, b)` gives.'],
@@ -513,7 +561,6 @@ class PostInit(type):
         if hasattr(obj, '__post_init__'): obj.__post_init__()
         return obj
 
-# %% ../../nbs/answers/07_module.ipynb #24f0b7ec
 PostInit.fn.__signature__ = Signature() # Python finds none for a metaclass, and the checker asks
 
 # %% ../../nbs/answers/07_module.ipynb #8b5848b7
@@ -568,122 +615,106 @@ class _(type):
         obj = super().__call__(*args, **kwargs)
         return obj.__post_init__() if hasattr(obj, '__post_init__') else obj
 
-# %% ../../nbs/answers/07_module.ipynb #d6d020ee
-def _moving(params, velocities): return [(p,v) for p,v in zip(params, velocities) if p.grad is not None]
-
+# %% ../../nbs/answers/07_module.ipynb #8e9c77f8
 def _see_momentum(f, params, grads, lr, momentum):
     "Three steps, with a gradient that changes; for None it is there in the first step only"
-    ps,vs,kept = [nn.Parameter(p) for p in params],[torch.zeros_like(p) for p in params],True
+    ps,vs,kept = [Parameter(p) for p in params],[torch.zeros_like(p) for p in params],True
+    velocities = [*vs]
     for k in (1,-2,.5):
-        for p,g in zip(ps, grads): p.grad = k*g+k if g is not None else torch.ones_like(p) if k==1 else None
+        for p,g in zip(ps, grads):
+            p.grad = k*g+k if g is not None else torch.ones_like(p.detach()) if k==1 else None
         before = [deepcopy(p.grad) for p in ps]
-        with _sorted(): f([*ps], vs, lr, momentum)
-        kept = kept and all(p.grad is g is None or p.grad is not None and torch.equal(p.grad, g) for p,g in zip(ps, before))
-    return {'parameters':[p.detach() for p in ps], 'velocities':vs, 'gradients are as they were':kept}
+        f([*ps], velocities, lr, momentum)
+        kept = kept and all(p.grad is g is None or p.grad is not None and torch.equal(p.grad, g)
+                            for p,g in zip(ps, before))
+    in_place = [p.detach().data_ptr() for p in ps]==[p.data_ptr() for p in params]
+    return {'parameters':[p.detach() for p in ps], 'velocities':velocities, 'gradients are as they were':kept,
+            'velocities are the same tensors':all(a is b for a,b in zip(velocities, vs)),
+            'parameters are changed in place':in_place}
 
-@book.exercise(inputs=lambda: [([torch.tensor([[1.,-2,3],[4,0,1]]),torch.tensor([1.,1])], [torch.tensor([[2.,1,-1],[0,3,1]]),torch.tensor([-1.,5])], .1, .9),
-                               ([torch.tensor([-1.,3]),torch.tensor([2.])], [None,torch.tensor([-3.])], .5, .5), ([], [], .1, .9),
-                               ([torch.randn(2, 3).double(),torch.randn(4)], [torch.randn(2, 3).double(),torch.randn(4)], .01, .8)],
-    hints=['`zip(params, velocities)` goes through both lists, under `torch.no_grad()`.',
+@book.exercise(
+    inputs=lambda: [([torch.tensor([[1.,-2,3],[4,0,1]]),torch.tensor([1.,1])],
+                     [torch.tensor([[2.,1,-1],[0,3,1]]),torch.tensor([-1.,5])], .1, .9),
+                    ([torch.tensor([-1.,3]),torch.tensor([2.])], [None,torch.tensor([-3.])], .5, .5), ([], [], .1, .9),
+                    ([torch.randn(2, 3).double(),torch.randn(4)], [torch.randn(2, 3).double(),torch.randn(4)], .01, .8)],
+    hints=['`zip(params, velocities)` goes through both lists.',
            'The velocity first, in place: `v.mul_(momentum).add_(p.grad)`, or `v *= momentum` and then `v += p.grad`.',
-           'Then the parameter, in place: `p -= lr*v`. Both only if `p.grad` is not `None`.'],
+           'Then the parameter, in place: `p.detach().sub_(lr*v)`. Both only if `p.grad` is not `None`.'],
     difficulty=2, minutes=10, observe=_see_momentum)
 def momentum_step(params, velocities, lr, momentum): # lists of equal length, numbers; returns nothing
     "One step of gradient descent with momentum, in place"
-    with torch.no_grad():
-        for p,v in zip(params, velocities):
-            if p.grad is None: continue
-            v.mul_(momentum).add_(p.grad)
-            p -= lr*v
+    for p,v in zip(params, velocities):
+        if p.grad is None: continue
+        v.mul_(momentum).add_(p.grad)
+        p.detach().sub_(lr*v)
 
-# %% ../../nbs/answers/07_module.ipynb #1b2dcde9
+# %% ../../nbs/answers/07_module.ipynb #baadeff5
+def _moving(params, velocities): return [(p,v) for p,v in zip(params, velocities) if p.grad is not None]
+
 @momentum_step.mistake('a parameter without a gradient stops it: its `.grad` is `None`, leave it out')
 def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in zip(params, velocities):
-            v.mul_(momentum).add_(p.grad)
-            p -= lr*v
+    for p,v in zip(params, velocities):
+        v.mul_(momentum).add_(p.grad)
+        p.detach().sub_(lr*v)
 
 @momentum_step.mistake('it stops at a parameter without a gradient: leave this one out and go on, `continue`')
 def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in zip(params, velocities):
-            if p.grad is None: break
-            v.mul_(momentum).add_(p.grad)
-            p -= lr*v
+    for p,v in zip(params, velocities):
+        if p.grad is None: break
+        v.mul_(momentum).add_(p.grad)
+        p.detach().sub_(lr*v)
 
 @momentum_step.mistake('the velocities stay zero: `v = momentum*v + p.grad` makes a new tensor, change the old one in place')
 def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p in params:
-            if p.grad is not None: p -= lr*p.grad
+    for p,v in _moving(params, velocities): p.detach().sub_(lr*p.grad)
 
-@momentum_step.mistake('the parameter moves before its velocity has met the new gradient: the velocity comes first')
+@momentum_step.mistake('the velocities are replaced by new tensors, and whoever holds the old ones loses them: '
+                       'change them in place, `v.mul_(momentum).add_(p.grad)`')
 def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in _moving(params, velocities):
-            p -= lr*v
-            v.mul_(momentum).add_(p.grad)
+    for k,p in enumerate(params):
+        if p.grad is None: continue
+        velocities[k] = momentum*velocities[k] + p.grad
+        p.detach().sub_(lr*velocities[k])
 
-@momentum_step.mistake('the gradient is multiplied by `1-momentum`: that is an average, PyTorch adds the gradient as it is')
-def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in _moving(params, velocities):
-            v.mul_(momentum).add_(p.grad, alpha=1-momentum)
-            p -= lr*v
-
-@momentum_step.mistake('the step is the one of Nesterov, a step ahead: here it is against the velocity itself')
-def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in _moving(params, velocities):
-            v.mul_(momentum).add_(p.grad)
-            p -= lr*(p.grad+momentum*v)
-
-@momentum_step.mistake('`lr` is inside the velocity: the velocity is made of gradients, and `lr` scales the step')
-def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in _moving(params, velocities):
-            v.mul_(momentum).add_(lr*p.grad)
-            p -= v
-
-@momentum_step.mistake('the step is recorded by autograd: put it under `torch.no_grad()`')
+@momentum_step.mistake('the parameter gets a new tensor: change the old one in place, `p.detach().sub_(lr*v)`')
 def _(params, velocities, lr, momentum):
     for p,v in _moving(params, velocities):
         v.mul_(momentum).add_(p.grad)
-        p -= lr*v
+        p.data = p.data - lr*v
+
+@momentum_step.mistake('the velocities are right, but no parameter moves: `p = p - lr*v` makes a new tensor, '
+                       'use `p.detach().sub_(lr*v)`')
+def _(params, velocities, lr, momentum): momentum_step.fn(params, velocities, 0, momentum)
+
+@momentum_step.mistake('the parameter moves before its velocity has met the new gradient: the velocity comes first')
+def _(params, velocities, lr, momentum):
+    for p,v in _moving(params, velocities):
+        p.detach().sub_(lr*v)
+        v.mul_(momentum).add_(p.grad)
+
+@momentum_step.mistake('the gradient is multiplied by `1-momentum`: that is an average, PyTorch adds the gradient as it is')
+def _(params, velocities, lr, momentum):
+    for p,v in _moving(params, velocities):
+        v.mul_(momentum).add_(p.grad, alpha=1-momentum)
+        p.detach().sub_(lr*v)
+
+@momentum_step.mistake('`lr` is inside the velocity: the velocity is made of gradients, and `lr` scales the step')
+def _(params, velocities, lr, momentum):
+    for p,v in _moving(params, velocities):
+        v.mul_(momentum).add_(lr*p.grad)
+        p.detach().sub_(v)
 
 @momentum_step.mistake('the old velocity is there twice: `v += momentum*v + p.grad` keeps all of it and adds a share')
 def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in _moving(params, velocities):
-            v += momentum*v + p.grad
-            p -= lr*v
+    for p,v in _moving(params, velocities):
+        v += momentum*v + p.grad
+        p.detach().sub_(lr*v)
 
 @momentum_step.mistake('it goes uphill: the step is *against* the velocity')
 def _(params, velocities, lr, momentum): momentum_step.fn(params, velocities, -lr, momentum)
 
-@momentum_step.mistake('the velocities are right, but no parameter moves: `p = p - lr*v` makes a new tensor, use `p -= lr*v`')
-def _(params, velocities, lr, momentum): momentum_step.fn(params, velocities, 0, momentum)
-
-@momentum_step.mistake('nothing changes: nobody looks at a result, so change parameters and velocities in place')
-def _(params, velocities, lr, momentum):
-    return [p - lr*(momentum*v+p.grad) for p,v in _moving(params, velocities)]
-
-@momentum_step.mistake('the gradients are changed: a step leaves them as they are, `zero_grad` is another method')
-def _(params, velocities, lr, momentum):
-    momentum_step.fn(params, velocities, lr, momentum)
-    for p in params: p.grad = None
-
 @momentum_step.mistake('a parameter without a gradient moves on by its velocity: in this step neither of them changes')
 def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in zip(params, velocities):
-            v.mul_(momentum).add_(0 if p.grad is None else p.grad)
-            p -= lr*v
-
-@momentum_step.mistake('the old velocity is kept whole: it is multiplied by `momentum` before the gradient is added')
-def _(params, velocities, lr, momentum):
-    with torch.no_grad():
-        for p,v in _moving(params, velocities):
-            v += p.grad
-            p -= lr*v
+    for p,v in zip(params, velocities):
+        v.mul_(momentum).add_(0 if p.grad is None else p.grad)
+        p.detach().sub_(lr*v)
