@@ -1,6 +1,5 @@
 "Lesson 07 against torch.nn: names, values, gradients, steps of SGD, states, misuse"
 import copy, io, pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
