@@ -4,15 +4,13 @@
 
 `reader.py` turns a notebook into a page, `reference.py` writes the reference and links names to it,
 `mathml.py` sets the maths, `page.py` adds what else a page needs. Owner, repo and addresses come from `settings.ini`."""
-import configparser, sys
+import sys
 from hashlib import sha256
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(root/'docs'), str(root)]
-ini = configparser.ConfigParser()
-ini.read(root/'settings.ini', encoding='utf-8')
-cfg = ini['DEFAULT']
+sys.path[:0] = [str(root/o) for o in ('docs', 'tools', '')]
+from project import cfg, notebooks
 
 project, author, language = cfg['title'], cfg['author'], 'en'
 copyright = cfg['copyright']
@@ -20,8 +18,7 @@ version = release = cfg['version']
 groundup_lib = cfg['lib_name']
 # a change of these makes every page anew: what writes the pages, which notebooks and which names there are
 code = [*sorted(root.glob('docs/*.py')), root/groundup_lib/'_modidx.py']
-books = sorted(p.as_posix() for p in (root/'nbs').rglob('*.ipynb'))
-groundup_state = sha256(b''.join(p.read_bytes() for p in code) + str(books).encode()).hexdigest()
+groundup_state = sha256(b''.join(p.read_bytes() for p in code) + str(notebooks()).encode()).hexdigest()
 
 extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'page', 'sphinx_copybutton',
               'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']

@@ -4,21 +4,16 @@
 - `index` gets the table of contents, which would show as text in JupyterLab.
 - A `check` cell of a lesson gets a link to that exercise's hints.
 - An answers page folds what a learner should not see yet."""
-import ast, json, re
+import ast, json, re, yaml
 from pathlib import Path
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell as md
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from sphinx import addnodes
+from project import cells, directives, source
 
 # --- reading notebooks (reference.py uses these too)
-
-_dire = re.compile(r'^#\|[ \t]*(.*?)[ \t]*(?:\n|$)', re.M)
-
-def cells(path): return json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-def source(c): return ''.join(c['source'])
-def directives(c): return [d for d in _dire.findall(source(c)) if d]
 
 def title(cs):
     heads = (re.search(r'^# (.+)', source(c), re.M) for c in cs if c['cell_type']=='markdown')
@@ -39,13 +34,13 @@ def declared(c): return [(kind, d, call) for d in statements(c) for kind,call in
 
 # --- cells
 
-def unquoted(s): return json.loads(s) if s[:1]=='"' else s
+def unquoted(s): return yaml.safe_load(s) if s[:1] in ('"', "'") else s
 
 def code_cell(c):
     "A cell as readers see it, or None"
     ds = directives(c)
     names = {d.split()[0].rstrip(':') for d in ds}
-    c['source'] = _dire.sub('', source(c)).strip('\n')
+    c['source'] = re.sub(r'^#\|.*\n?', '', source(c), flags=re.M).strip('\n')
     if names & {'hide', 'default_exp'} or not c['source']: return None
     tags = c['metadata'].setdefault('tags', [])
     if 'hide_input' in names or 'echo: false' in ds: tags.append('remove-input')
@@ -143,13 +138,14 @@ def answers(cs, lesson):
         at = next((o for o in out if re.match(rf'## `{name}`\s', o['source']+'\n')), None)
         if not at: out.append(at := md(f'## `{name}`'))
         at['source'] = f'({lesson}-{name})=\n{at["source"]}'
-    def shared(c): return fold('Code that the answers share', c)
+    def shared(c, lines): return fold('Code that the answers share', part(c, lines))
     for c in cs:
         body, held = [(d, lines, list(declares(d))) for d,lines in parts(c) if not is_set_up(d)], []
         if not any(calls for *_,calls in body):
-            if body or not statements(c): close()
-            if not statements(c): out.append(c)
-            elif body: out += shared(c) if all(hasattr(d, 'name') for d,*_ in body) else [c]
+            if statements(c) and not body: continue
+            close()
+            helpers = body and all(hasattr(d, 'name') for d,*_ in body)
+            out += shared(c, [l for _,lines,_ in body for l in lines]) if helpers else [c]
             continue
         for d,lines,calls in body:
             if not calls: held += lines
@@ -160,7 +156,7 @@ def answers(cs, lesson):
                 else: wrong += [md('Code that several of them share'), part(c, held)]*bool(held) + mistake(c, d, call, lines)
                 held = []
         if held and wrong: wrong.append(part(c, held))
-        elif held: out += shared(part(c, held))
+        elif held: out += shared(c, held)
     close()
     return out
 

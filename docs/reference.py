@@ -11,7 +11,8 @@ from docutils import nodes
 from fastcore.docments import docments
 from sphinx import addnodes
 from sphinx.pycode import ModuleAnalyzer
-from reader import cells, declared, directives, source, statements, title
+from project import cells, directives, module, source
+from reader import declared, statements, title
 
 empty, load = inspect.Parameter.empty, importlib.import_module
 alias = {'nn': 'torch.nn', 'F': 'torch.nn.functional', 'Tensor': 'torch.Tensor', 'np': 'numpy', 'plt': 'matplotlib.pyplot'}
@@ -23,12 +24,11 @@ def slug(s): return re.sub(r'[^\w\- ]', '', s.lower()).replace(' ', '-')
 def notebook(path, nbs):
     "A notebook's page, title and module, what it imports, its exercises, and for each exported name the section it is in"
     cs, section = cells(path), ''
-    nb = SimpleNamespace(doc=path.relative_to(nbs).with_suffix('').as_posix(), title=title(cs), module='',
+    nb = SimpleNamespace(doc=path.relative_to(nbs).with_suffix('').as_posix(), title=title(cs), module=module(path) or '',
                          sections={}, imports={}, exercises={d.name for c in cs for k,d,_ in declared(c) if k=='exercise'})
     for c in cs:
         if c['cell_type']=='markdown': section = (re.findall(r'^## (.+)', source(c), re.M) or [section])[-1]
         ds = [d.split() for d in directives(c)]
-        nb.module = nb.module or next((d[1] for d in ds if d[0]=='default_exp'), '')
         for d in statements(c):
             if isinstance(d, ast.ImportFrom): nb.imports.update({a.asname or a.name: f'{d.module}.{a.name}' for a in d.names})
             elif any(d[0] in ('export', 'exports') for d in ds): nb.sections.update({n: section for n in defined(d)})
@@ -109,7 +109,7 @@ names = cache(Names)
 def rst(s):
     "Markdown's code and plain words, as reStructuredText"
     parts = re.split(r'`([^`]+)`', s)
-    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`])', r'\\\1', p) for i,p in enumerate(parts))
+    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`<])', r'\\\1', p) for i,p in enumerate(parts))
 
 def documented(app, what, name, o, options, lines):
     "Autodoc's hook for docstrings: the text, then each parameter in order, with its type and its docment"
@@ -119,10 +119,15 @@ def documented(app, what, name, o, options, lines):
     try: params = docments(o.fget if what=='property' else o, full=True)
     except Exception: return                                    # builtins and the like have no source
     name_of = lambda a: '' if a in (empty, None, type(None)) else a if isinstance(a, str) else getattr(a, '__name__', str(a))
+    if not any(v.docment or name_of(v.anno) for v in params.values()): return
+    mod = names(app.config.groundup_lib, app.srcdir).own[name]
+    *cls, last = name[len(mod)+1:].split('.')
+    plain = cls and isinstance(inspect.getattr_static(getattr(load(mod), cls[0]), last), FunctionType)
+    own = next(iter(params)) if plain else 'self' if what in ('class', 'property') else ''   # the object itself
     for k,v in params.items():
         anno, text = name_of(v.anno), rst(' '.join((v.docment or '').split()))
         if k=='return' and (anno or text): lines.append(':returns: ' + ' – '.join(filter(None, [anno and f'``{anno}``', text])))
-        if k not in ('self', 'cls', 'return'): lines += [f':param {k}: {text}'] + [f':type {k}: ``{anno}``']*bool(anno)
+        if k not in (own, 'return'): lines += [f':param {k}: {text}'] + [f':type {k}: ``{anno}``']*bool(anno)
 
 def directive(kind, name, *parts, options=()):
     body = '\n'.join([*options, '', *(p+'\n' for p in parts)])
@@ -142,8 +147,8 @@ def entry(mod, name, taught):
 def taught(nb, name):
     "The line that leads to the section which builds a name"
     section = nb.sections.get(name, '')
-    place = f'../{nb.doc}.html' + (f'#{slug(section)}' if section else '')
-    return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst(section or nb.title)} <{place}>`__"
+    place = rst(f'../{nb.doc}.html' + (f'#{slug(section)}' if section else ''))
+    return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst((section or nb.title).replace('`', ''))} <{place}>`__"
 
 def heading(text): return f'{text}\n{"="*len(text)}'
 

@@ -6,8 +6,8 @@
 __all__ = ['Dataset', 'DataLoader', 'accuracy', 'evaluate', 'Learner', 'one_cycle', 'Live', 'Shifted', 'digit_net', 'smooth_loss',
            'digit_learner', 'save', 'load', 'KeepBest', 'main']
 
-# %% ../nbs/09_training.ipynb #5b7242e7
-import argparse, io, math, os, sys
+# %% ../nbs/09_training.ipynb #06790527
+import argparse, io, math, os, sys, time
 from pathlib import Path
 import numpy as np
 import torch
@@ -122,18 +122,19 @@ def one_cycle(
     def at(t): return lr*(low+(1-low)*wave(t/warm)) if t<warm else lr*(1-wave((t-warm)/(1-warm)))
     return at
 
-# %% ../nbs/09_training.ipynb #ce69e0be
+# %% ../nbs/09_training.ipynb #0f647ba9
 class Live:
     "Draws the losses of a `Learner` while it works: one of its functions `after_epoch`"
     def __init__(self,
         epochs:int, # how many are planned
         **data # name -> `Dataset` to look at after each epoch
-    ): self.epochs,self.data,self.seen,self.handle = epochs,data,{n:[] for n in data},None
+    ): self.epochs,self.data,self.seen,self.handle,self.drawn = epochs,data,{n:[] for n in data},None,0
 
     def __call__(self, learner):
         from IPython.display import display
         for n,o in self.data.items(): self.seen[n].append(evaluate(learner.model, o))
-        fig = self.draw()
+        if time.monotonic()<self.drawn+1 and learner.epoch+1<self.epochs: return # once a second is enough
+        self.drawn,fig = time.monotonic(),self.draw()
         if self.handle: self.handle.update(fig)
         else: self.handle = display(fig, display_id=True)
         pyplot().close(fig) # or it would be shown once more

@@ -7,7 +7,7 @@ __all__ = ['book', 'progress', 'row_dots', 'covariance', 'bilinear', 'implicit',
            'cheaper']
 
 # %% ../../nbs/answers/03_einsum.ipynb #f4e6d0c3
-import math, random, torch
+import random, torch
 from ..support.checker.exercise import Book
 
 # %% ../../nbs/answers/03_einsum.ipynb #655e2ca9
@@ -17,11 +17,11 @@ progress = book.progress
 # %% ../../nbs/answers/03_einsum.ipynb #deb36d9c
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]), torch.tensor([[2.,0,1],[5,-2,1]])),
                                (torch.tensor([[2.,-1]]), torch.tensor([[3.,4]])),
-                               (torch.zeros(0, 3), torch.zeros(0, 3)), (torch.randn(4, 5), torch.randn(4, 5))],
+                               (torch.zeros(0, 3), torch.zeros(0, 3)), (*torch.randn(2, 4, 5),)],
     hints=['Both tensors have the same two axes. Which letters do they get?',
            'A letter that is missing on the right is summed. Which one stays?',
            'Both groups on the left are `ik`.'],
-    difficulty=1, minutes=5, without=('for','sum','diagonal','diag','vecdot'))
+    difficulty=1, minutes=5, without=('for','sum','mean','diagonal','diag','vecdot'))
 def row_dots(a, b): # (i,k), (i,k) -> (i,)
     "Row i of `a` times row i of `b`"
     return torch.einsum('ik,ik->i', a, b)
@@ -39,19 +39,22 @@ def _(a, b): return (a*b).sum()
 @row_dots.mistake('the sum runs down the columns: the wrong letter stands on the right')
 def _(a, b): return (a*b).sum(0)
 
-@row_dots.mistake('each row of `a` meets the sum of all rows of `b`: the rows of the two tensors need the same letter')
+@row_dots.mistake('each row of `a` meets the sum of all rows of `b`: both tensors have the same first letter')
 def _(a, b): return torch.einsum('ik,jk->i', a, b)
 
-@row_dots.mistake('the mean is taken: the products are added up')
-def _(a, b): return (a*b).mean(1)
+@row_dots.mistake('the sums of the two rows are multiplied: both tensors have the same second letter, too')
+def _(a, b): return torch.einsum('ij,ik->i', a, b)
 
 # %% ../../nbs/answers/03_einsum.ipynb #6adfa4e1
+_turns = '''t t_ T mT mH H adjoint transpose transpose_ permute swapaxes swapaxes_ swapdims swapdims_ movedim
+            moveaxis matrix_transpose permute_dims'''.split()
+
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,2,-3],[0,-1,4]]),), (torch.tensor([[2.,-1],[4,3],[0,7]]),),
                                (torch.tensor([[5.,-1]]),), (torch.randn(6, 4)+1,)],
     hints=['First take away the mean of each column: `x.mean(0)`.',
-           'Both factors are the same matrix. Its rows share a letter and are summed, its columns need two letters.',
+           'Both factors are the same matrix. Its rows share a letter and are summed, its columns need two.',
            "`'ij,ik->jk'`, divided by the number of rows."],
-    difficulty=2, minutes=10, without=('for','t','T','mT','mH','H','adjoint','transpose','permute','swapaxes','movedim','cov'))
+    difficulty=2, minutes=10, without=('for','cov','corrcoef', *_turns))
 def covariance(x): # (i,k) -> (k,k)
     "The covariance of the columns, with a mean over the rows"
     c = x-x.mean(0)
@@ -61,59 +64,34 @@ def covariance(x): # (i,k) -> (k,k)
 @covariance.mistake('the means of the columns are not taken away first')
 def _(x): return x.t()@x/len(x)
 
-@covariance.mistake('the columns are summed, so rows are compared with rows: here the rows share a letter and are summed')
-def _(x):
-    c = x-x.mean(0)
-    return c@c.t()/len(x)
+@covariance.mistake('the columns are summed, so rows are compared with rows: the rows share a letter')
+def _(x): return (c := x-x.mean(0))@c.t()/len(x)
 
 @covariance.mistake('it is divided by n − 1: the mean over i divides by n')
-def _(x):
-    c = x-x.mean(0)
-    return c.t()@c/(len(x)-1)
+def _(x): return (c := x-x.mean(0)).t()@c/(len(x)-1)
 
 @covariance.mistake('the sum is not divided by the number of rows')
-def _(x):
-    c = x-x.mean(0)
-    return c.t()@c
+def _(x): return (c := x-x.mean(0)).t()@c
 
 @covariance.mistake('only the variances are there: with one letter for both columns you get the diagonal')
 def _(x): return x.var(0, correction=0)
 
 @covariance.mistake('one mean of all numbers is taken away: each column has its own, `x.mean(0)`')
-def _(x):
-    c = x-x.mean()
-    return c.t()@c/len(x)
+def _(x): return (c := x-x.mean()).t()@c/len(x)
 
 @covariance.mistake('the mean of each row is taken away: each column has its own, `x.mean(0)`')
-def _(x):
-    c = x-x.mean(1, keepdim=True)
-    return c.t()@c/len(x)
-
-@covariance.mistake('it is divided by the number of columns: the mean over i divides by the number of rows')
-def _(x):
-    c = x-x.mean(0)
-    return c.t()@c/x.shape[1]
-
-@covariance.mistake('the products are there but not added up: `i` must not stand on the right')
-def _(x):
-    c = x-x.mean(0)
-    return torch.einsum('ij,ik->ijk', c, c)/len(x)
-
-@covariance.mistake('the columns are divided by their deviations as well: that is the correlation')
-def _(x):
-    c = (x-x.mean(0))/x.std(0, correction=0)
-    return c.t()@c/len(x)
+def _(x): return (c := x-x.mean(1, keepdim=True)).t()@c/len(x)
 
 # %% ../../nbs/answers/03_einsum.ipynb #64a74762
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2],[3,0],[2,1]]), torch.tensor([[[1.,0,2],[-1,3,1]],[[0,1,-1],[2,0,4]]]),
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2],[3,0],[2,1]]),
+                                torch.tensor([[[1.,0,2],[-1,3,1]],[[0,1,-1],[2,0,4]]]),
                                 torch.tensor([[1.,1,0],[2,-1,4],[0,5,1]])),
-                               (torch.randn(1, 2), torch.randn(4, 2, 3), torch.randn(1, 3)),
-                               (torch.zeros(0, 2), torch.randn(4, 2, 3), torch.zeros(0, 3)),
-                               (torch.randn(3, 5), torch.randn(2, 5, 4), torch.randn(3, 4))],
+                               *((torch.randn(b, i), torch.randn(o, i, j), torch.randn(b, j))
+                                 for b,o,i,j in [(1,4,2,3),(0,4,2,3),(3,2,5,4)])],
     hints=['Three groups of letters on the left: `bi`, then `oij`, then which?',
            'Two letters are summed. The two that stay are b and o.',
            "`'bi,oij,bj->bo'`."],
-    difficulty=2, minutes=5, without=('for','sum','bilinear'))
+    difficulty=2, minutes=5, without=('for','sum','mean','bilinear','Bilinear'))
 def bilinear(x, w, z): # (b,i), (o,i,j), (b,j) -> (b,o)
     "For each pair of rows, a bilinear form by each of the matrices"
     return torch.einsum('bi,oij,bj->bo', x, w, z)
@@ -131,25 +109,23 @@ def _(x, w, z): return torch.einsum('ai,oij,bj->abo', x, w, z)
 @bilinear.mistake('the batch is added up as well: `b` must stand on the right')
 def _(x, w, z): return torch.einsum('bi,oij,bj->o', x, w, z)
 
-@bilinear.mistake('each row of `x` meets the sum of all rows of `z`: there too the batch needs the letter `b`')
+@bilinear.mistake('each row of `x` meets the sum of all rows of `z`: there too the batch is `b`')
 def _(x, w, z): return torch.einsum('bi,oij,cj->bo', x, w, z)
 
-@bilinear.mistake('each row of `z` meets the sum of all rows of `x`: there too the batch needs the letter `b`')
+@bilinear.mistake('each row of `z` meets the sum of all rows of `x`: there too the batch is `b`')
 def _(x, w, z): return torch.einsum('ci,oij,bj->bo', x, w, z)
-
-@bilinear.mistake('`j` stands on the right: like `i` it is summed')
-def _(x, w, z): return torch.einsum('bi,oij,bj->boj', x, w, z)
 
 # %% ../../nbs/answers/03_einsum.ipynb #61dce875
 def _letters():
-    terms = [''.join(random.choices('acijkxBZ', k=3)) for _ in range(3)]
+    terms = [''.join(random.choices('aAcijkxBZ', k=3)) for _ in range(3)]
     return f'{terms[0]},{terms[1]}...,{terms[2]}'
 
 @book.exercise(inputs=lambda: [('ik,kj',), ('rk,kc',), ('ii',), ('ba',), ('...ik,kj',), ('...j,...',),
-                               ('bi , ij, bj',), ('aB,Cd',), ('',), ('i,i,j',), (_letters(),)],
+                               ('bi , ij, bj',), ('aB,Cd',), ('',), ('ki,i,ij',), ('aA,Ab',),
+                               (_letters(),)],
     hints=['How often does each letter stand on the whole left side? `eq.count(l)`, or a `Counter`.',
            'Those that stand once stay, in the order of `sorted`, which has uppercase letters first.',
-           'Commas, spaces and dots are no letters: `l.isalpha()`. If there is an ellipsis, `...` comes first.'],
+           'Commas, spaces and dots are no letters: `l.isalpha()`. An ellipsis comes first.'],
     difficulty=2, minutes=10, without=('einsum','read_equation'),
     waive=dict(negative='the inputs are strings', square='the inputs are strings'))
 def implicit(eq): # such as 'ik,kj' -> 'ij'
@@ -171,28 +147,26 @@ def _(eq):
     once = [l for l in eq if l.isalpha() and eq.count(l)==1]
     return '...'*('...' in eq)+''.join(sorted(once, key=str.lower))
 
+@implicit.mistake('upper and lower case are counted as one letter: `a` and `A` are two')
+def _(eq):
+    once = [l for l in eq if l.isalpha() and eq.lower().count(l.lower())==1]
+    return '...'*('...' in eq)+''.join(sorted(once))
+
+@implicit.mistake('uppercase letters stand after the lowercase ones: they come before them')
+def _(eq):
+    once = [l for l in eq if l.isalpha() and eq.count(l)==1]
+    return '...'*('...' in eq)+''.join(sorted(once, key=str.swapcase))
+
 @implicit.mistake('the ellipsis stands at the end: it comes first')
 def _(eq): return ''.join(sorted(l for l in eq if l.isalpha() and eq.count(l)==1))+'...'*('...' in eq)
 
 @implicit.mistake('a comma, a dot or a space is taken for a letter')
 def _(eq): return '...'*('...' in eq)+''.join(sorted(l for l in eq if eq.count(l)==1))
 
-@implicit.mistake('the letters stand in the order in which they come, and the ellipsis is forgotten')
-def _(eq): return ''.join(l for l in eq if l.isalpha() and eq.count(l)==1)
-
-@implicit.mistake('letters that stand twice are kept, and the ellipsis is forgotten')
-def _(eq): return ''.join(sorted({l for l in eq if l.isalpha()}))
-
-@implicit.mistake('upper and lower case are mixed (uppercase letters come first), and the ellipsis is forgotten')
-def _(eq): return ''.join(sorted([l for l in eq if l.isalpha() and eq.count(l)==1], key=str.lower))
-
-@implicit.mistake('each group of letters is counted by itself: a letter must stand once on the whole left side')
+@implicit.mistake('each group of letters is counted by itself: count on the whole left side')
 def _(eq):
     once = {l for t in eq.split(',') for l in t if l.isalpha() and t.count(l)==1}
     return '...'*('...' in eq)+''.join(sorted(once))
-
-@implicit.mistake('the ellipsis stands there as often as on the left: on the right it stands once')
-def _(eq): return '...'*eq.count('...')+''.join(sorted(l for l in eq if l.isalpha() and eq.count(l)==1))
 
 # %% ../../nbs/answers/03_einsum.ipynb #38c22995
 @book.exercise(inputs=lambda: [(torch.tensor([[[1.,2],[3,-4]],[[5,6],[7,8]],[[0,1],[-1,0]]]),),
@@ -201,7 +175,7 @@ def _(eq): return '...'*eq.count('...')+''.join(sorted(l for l in eq if l.isalph
     hints=['Within one tensor, a letter that stands twice walks along the diagonal.',
            'Any number of leading axes: that is what an ellipsis is for.',
            'On the right only the ellipsis stays.'],
-    difficulty=1, minutes=5, without=('for','sum','trace','diagonal'))
+    difficulty=1, minutes=5, without=('for','sum','mean','trace','diagonal','diag'))
 def traces(m): # (...,i,i) -> (...)
     "The trace of each matrix of a stack"
     return torch.einsum('...ii->...', m)
@@ -213,21 +187,21 @@ def _(m): return torch.einsum('...ii->...i', m)
 @traces.mistake('the stack is added up too: keep the ellipsis on the right')
 def _(m): return torch.einsum('...ii->', m)
 
-@traces.mistake('every entry of a matrix is added, not only the diagonal: both of its axes need the same letter')
+@traces.mistake('every entry of a matrix is added: for the diagonal, both of its axes have the same letter')
 def _(m): return torch.einsum('...ij->...', m)
 
 @traces.mistake('it works for one leading axis only: `...` stands for any number of them')
 def _(m): return torch.einsum('bii->b', m)
 
-@traces.mistake('it works for a single matrix only: `...` in front of the two letters stands for the leading axes')
+@traces.mistake('it works for a single matrix only: `...` in front of the two letters stands for the others')
 def _(m): return torch.einsum('ii->', m)
 
 # %% ../../nbs/answers/03_einsum.ipynb #a78ad465
-@book.exercise(inputs=lambda: [(torch.arange(-12., 12).view(2, 3, 4), torch.tensor([[1.,-2],[3,5],[0,1],[2,-1]])),
-                               (torch.randn(1, 4, 3), torch.randn(3, 1)),
-                               (torch.randn(2, 3, 0), torch.zeros(0, 2)), (torch.randn(4, 2, 5), torch.randn(5, 4))],
+@book.exercise(inputs=lambda: [
+        (torch.arange(-12., 12).view(2, 3, 4), torch.tensor([[1.,-2],[3,5],[0,1],[2,-1]])),
+        *((torch.randn(k, j, i), torch.randn(i, k)) for k,j,i in [(1,4,3),(2,3,0),(4,2,5)])],
     hints=['Choose an order for all letters, those of the result first: j, k, i.',
-           '`a` is (k,j,i): `permute` it to (j,k,i). `b` is (i,k): turn it to (k,i) and add an axis for j in front.',
+           '`permute` `a` from (k,j,i) to (j,k,i). Turn `b` to (k,i), and add an axis for j in front.',
            'Multiply the two, then sum the axis of i, which is the last one.'],
     difficulty=2, minutes=10, without=('for','@','einsum_simple','by_letters'))
 def by_hand(a, b): # (k,j,i), (i,k) -> (j,k)
@@ -241,9 +215,6 @@ def _(a, b): return (a*b.t()[:,None]).sum(-1)
 @by_hand.mistake('`k` is summed as well: it stands on the right, so it stays')
 def _(a, b): return (a*b.t()[:,None]).sum((0,2))
 
-@by_hand.mistake('each k of `a` meets every k of `b`: it is the same letter, so the two axes are lined up')
-def _(a, b): return torch.einsum('kji,il->jkl', a, b)
-
 @by_hand.mistake('the products are not added up: `i` is missing on the right')
 def _(a, b): return a.permute(1, 0, 2)*b.t()[None]
 
@@ -253,28 +224,18 @@ def _(a, b): return (a.permute(1, 0, 2)*b[None]).sum(-1)
 @by_hand.mistake('the wrong axis is summed: `i` is missing on the right')
 def _(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum(1)
 
-@by_hand.mistake('the wrong axis is summed: `j` stands on the right, `i` does not')
-def _(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum(0)
-
-@by_hand.mistake('the mean is taken: the products are added up')
-def _(a, b): return (a.permute(1, 0, 2)*b.t()[None]).mean(-1)
-
-@by_hand.mistake('`view` or `reshape` is used to turn `a`: the shape is right, but the numbers stay in their order; `permute` turns')
+@by_hand.mistake('`view` or `reshape` turns `a`: the numbers stay in their order; `permute` moves them')
 def _(a, b): return (a.reshape(a.shape[1], a.shape[0], -1)*b.t()[None]).sum(-1)
 
-@by_hand.mistake('everything is added up to one number: `j` and `k` stand on the right')
-def _(a, b): return (a.permute(1, 0, 2)*b.t()[None]).sum()
-
 # %% ../../nbs/answers/03_einsum.ipynb #96712c5a
-@book.exercise(inputs=lambda: [('ik,kj->ij', [(2,3),(3,4)]), ('ij,ij->', [(2,3),(1,3)]), ('ij,ij->', [(1,3),(5,3)]),
-                               (',i->i', [(),(4,)]),
-                               ('ik,kj->ij', [(2,3),(4,5)]), ('i,i,i', [(1,),(0,),(1,)]),
-                               ('i,i', [(0,),(3,)]), ('ab,bc,c', [(7,1),(1,6),(6,)]),
-                               ('xy,y->x', [tuple(random.sample(range(2, 9), 2)), (1,)])],
-    hints=["The left side is `eq.split('->')[0]`, with commas between its groups. `zip` groups with shapes, then letters with sizes.",
+@book.exercise(inputs=lambda: [
+        ('ik,kj->ij', [(2,3),(3,4)]), ('ij,ij->', [(2,3),(1,3)]), ('ij,ij->', [(1,3),(5,3)]),
+        (',i->i', [(),(4,)]), ('ik,kj->ij', [(2,3),(4,5)]), ('i,i,i', [(1,),(0,),(1,)]),
+        ('i,i', [(0,),(3,)]), ('ab,bc,c', [(7,1),(1,6),(6,)]), ('xy,y->x', [(random.randint(2, 9),7), (1,)])],
+    hints=["The left side is `eq.split('->')[0]`, with commas between its groups. `zip` groups with shapes.",
            'Keep a dict. A letter that is not in it, or is in it with size 1, takes the new size.',
            'If the size in the dict and the new one differ and neither is 1, `raise ValueError`.'],
-    difficulty=3, minutes=15, without=('einsum','label_sizes','read_equation','name_axes','labels'),
+    difficulty=3, minutes=15, without=('einsum','read_equation','_label_sizes','_name_axes','_labels','_fit'),
     waive=dict(negative='sizes are not negative', square='the inputs are shapes'))
 def sizes_by_letter(eq, shapes): # such as 'ik,kj->ij', [(2,3),(3,4)] -> {'i':2,'k':3,'j':4}
     "The size of each letter"
@@ -287,67 +248,47 @@ def sizes_by_letter(eq, shapes): # such as 'ik,kj->ij', [(2,3),(3,4)] -> {'i':2,
     return sizes
 
 # %% ../../nbs/answers/03_einsum.ipynb #188eaf8c
-@sizes_by_letter.mistake('the last size wins, and nobody compares: sizes that differ must raise a `ValueError`')
-def _(eq, shapes): return {l:n for t,s in zip(eq.split('->')[0].split(','), shapes) for l,n in zip(t, s)}
-
-@sizes_by_letter.mistake('a size of 1 is refused: it gives way to any other size')
-def _(eq, shapes):
-    sizes = {}
-    for term,shape in zip(eq.split('->')[0].split(','), shapes):
-        for l,n in zip(term, shape):
-            if sizes.setdefault(l, n)!=n: raise ValueError(l)
-    return sizes
-
-@sizes_by_letter.mistake('the larger of two sizes is taken: of 1 and 0 that is the wrong one')
-def _(eq, shapes):
+def _walk(eq, shapes, new, clash=lambda m,n: m!=n and 1 not in (m,n)):
+    "Each letter's size becomes `new(size so far, size that comes)`"
     sizes = {}
     for term,shape in zip(eq.split('->')[0].split(','), shapes):
         for l,n in zip(term, shape):
             m = sizes.get(l, n)
-            if m!=n and 1 not in (m,n): raise ValueError(l)
-            sizes[l] = max(m, n)
+            if clash(m, n): raise ValueError(l)
+            sizes[l] = new(m, n)
     return sizes
+
+@sizes_by_letter.mistake('the last size wins, and nobody compares: sizes that differ raise a `ValueError`')
+def _(eq, shapes): return {l:n for t,s in zip(eq.split('->')[0].split(','), shapes) for l,n in zip(t, s)}
+
+@sizes_by_letter.mistake('a size of 1 is refused: it gives way to any other size')
+def _(eq, shapes): return _walk(eq, shapes, lambda m,n: n, lambda m,n: m!=n)
+
+@sizes_by_letter.mistake('the larger of two sizes is taken: of 1 and 0 that is the wrong one')
+def _(eq, shapes): return _walk(eq, shapes, max)
 
 @sizes_by_letter.mistake('the first size stays, even if it is 1: a later size takes its place')
-def _(eq, shapes):
-    sizes = {}
-    for term,shape in zip(eq.split('->')[0].split(','), shapes):
-        for l,n in zip(term, shape):
-            m = sizes.setdefault(l, n)
-            if m!=n and 1 not in (m,n): raise ValueError(l)
-    return sizes
+def _(eq, shapes): return _walk(eq, shapes, lambda m,n: m)
 
 @sizes_by_letter.mistake('the last size wins, even if it is 1: a 1 never takes the place of another size')
-def _(eq, shapes):
-    sizes = {}
-    for term,shape in zip(eq.split('->')[0].split(','), shapes):
-        for l,n in zip(term, shape):
-            m = sizes.get(l, 1)
-            if m!=n and 1 not in (m,n): raise ValueError(l)
-            sizes[l] = n
-    return sizes
+def _(eq, shapes): return _walk(eq, shapes, lambda m,n: n)
 
-@sizes_by_letter.mistake('the first size above 1 stays, and nobody compares: sizes that differ must raise a `ValueError`')
-def _(eq, shapes):
-    sizes = {}
-    for term,shape in zip(eq.split('->')[0].split(','), shapes):
-        for l,n in zip(term, shape):
-            if sizes.get(l, 1)==1: sizes[l] = n
-    return sizes
+@sizes_by_letter.mistake('the first size above 1 stays, and nobody compares: others raise a `ValueError`')
+def _(eq, shapes): return _walk(eq, shapes, lambda m,n: n if m==1 else m, lambda m,n: False)
 
 # %% ../../nbs/answers/03_einsum.ipynb #6791c6ca
-@book.exercise(inputs=lambda: [(torch.tensor([[[1.,0],[-1,2],[3,1]]]), torch.tensor([[[2.,1],[0,-1],[1,1],[-2,0]]]),
-                                torch.tensor([[[1.,2,-3],[4,5,6],[0,-1,2],[3,0,-2]]])),
-                               (torch.randn(2, 1, 3), torch.randn(2, 1, 3), torch.randn(2, 1, 4)),
-                               (torch.randn(2, 0, 3), torch.randn(2, 4, 3), torch.randn(2, 4, 1)),
-                               (torch.randn(3, 2, 5), torch.randn(3, 4, 5), torch.randn(3, 4, 6))],
-    hints=["First equation: every row i of `q` meets every row j of `h`, within its batch b: `'bik,bjk->bij'`.",
+@book.exercise(inputs=lambda: [
+        (torch.tensor([[[1.,0],[-1,2],[3,1]]]), torch.tensor([[[2.,1],[0,-1],[1,1],[-2,0]]]),
+         torch.tensor([[[1.,2,-3],[4,5,6],[0,-1,2],[3,0,-2]]])),
+        *((torch.randn(b, i, k), torch.randn(b, j, k), torch.randn(b, j, d))
+          for b,i,j,k,d in [(2,1,1,3,4),(2,0,4,3,1),(3,2,4,5,6)])],
+    hints=["First equation: every row i of `q` meets every row j of `h`, within batch b: `'bik,bjk->bij'`.",
            'Divide by the root of the last size of `q`, then `softmax(-1)`: j is the last axis.',
            "Second equation: the weights are (b,i,j), `v` is (b,j,d), and j is summed: `'bij,bjd->bid'`."],
     difficulty=3, minutes=15, without=('for','scaled_dot_product_attention'))
 def attend(q, h, v): # (b,i,k), (b,j,k), (b,j,d) -> (b,i,d)
     "Attention: for each row of `q`, a mixture of the rows of `v`"
-    weights = (torch.einsum('bik,bjk->bij', q, h)/math.sqrt(q.shape[-1])).softmax(-1)
+    weights = (torch.einsum('bik,bjk->bij', q, h)/q.shape[-1]**.5).softmax(-1)
     return torch.einsum('bij,bjd->bid', weights, v)
 
 # %% ../../nbs/answers/03_einsum.ipynb #9967961d
@@ -357,43 +298,25 @@ def _(q, h, v): return (q@h.mT).softmax(-1)@v
 @attend.mistake('the scores are divided by the size of axis k, not by its root')
 def _(q, h, v): return (q@h.mT/q.shape[-1]).softmax(-1)@v
 
-@attend.mistake('the softmax runs over i: the weights of one row i must add up to 1 over j, the last axis')
-def _(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).softmax(1)@v
+@attend.mistake('the softmax runs over i: the weights of one row must add up to 1 over j, the last axis')
+def _(q, h, v): return (q@h.mT/q.shape[-1]**.5).softmax(1)@v
 
 @attend.mistake('the softmax is missing')
-def _(q, h, v): return q@h.mT/math.sqrt(q.shape[-1])@v
+def _(q, h, v): return q@h.mT/q.shape[-1]**.5@v
 
 @attend.mistake('that is the weights: mix the rows of `v` with them')
-def _(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).softmax(-1)
-
-@attend.mistake('the scores are divided by the root of the number of rows of `h`: the axis that is summed is k, the last one')
-def _(q, h, v): return (q@h.mT/math.sqrt(h.shape[1])).softmax(-1)@v
-
-@attend.mistake('the scores are divided by the root of the number of rows of `q`: the axis that is summed is k, the last one')
-def _(q, h, v): return (q@h.mT/math.sqrt(q.shape[1])).softmax(-1)@v
-
-@attend.mistake('the softmax runs over the batch: the weights of one row i must add up to 1 over j, the last axis')
-def _(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).softmax(0)@v
+def _(q, h, v): return (q@h.mT/q.shape[-1]**.5).softmax(-1)
 
 @attend.mistake('the division comes after the softmax: divide the scores, before it')
-def _(q, h, v): return (q@h.mT).softmax(-1)/math.sqrt(q.shape[-1])@v
-
-@attend.mistake('the scores are multiplied by the root of the size of axis k: divide')
-def _(q, h, v): return (q@h.mT*math.sqrt(q.shape[-1])).softmax(-1)@v
-
-@attend.mistake('the scores are divided by the root of the size of axis d: the axis that is summed is k')
-def _(q, h, v): return (q@h.mT/math.sqrt(v.shape[-1])).softmax(-1)@v
+def _(q, h, v): return (q@h.mT).softmax(-1)/q.shape[-1]**.5@v
 
 @attend.mistake('the exponentials are not divided by their sum: `softmax` does both')
-def _(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])).exp()@v
-
-@attend.mistake('the softmax comes last: it makes the weights, before they meet `v`')
-def _(q, h, v): return (q@h.mT/math.sqrt(q.shape[-1])@v).softmax(-1)
+def _(q, h, v): return (q@h.mT/q.shape[-1]**.5).exp()@v
 
 # %% ../../nbs/answers/03_einsum.ipynb #73f71127
-@book.exercise(inputs=lambda: [(1,784,100,10), (4000,784,100,10), (2,3,4,5), (5,4,3,2), (2,2,2,2), (0,3,4,5), (1,9,9,1),
-                               tuple(random.choices(range(1, 50), k=4)), (10,2,10,10), (10,10,2,10), (3,10,4,1), (100,9,1,9),
-                               (3,2,3,5), (2,2,5,3), (3,2,2,2)],
+@book.exercise(inputs=lambda: [(1,784,100,10), (4000,784,100,10), (2,3,4,5), (5,4,3,2), (2,2,2,2), (0,3,4,5),
+                               (1,9,9,1), (10,2,10,10), (10,10,2,10), (3,10,4,1), (100,9,1,9), (3,2,3,5),
+                               (2,2,5,3), (3,2,2,2), tuple(random.choices(range(1, 50), k=4))],
     hints=['A product of (i,k) and (k,l) takes one multiplication for each i, k and l.',
            'From the left: `ni*nk*nl` for the first product. Its result is (i,l). What does the second take?',
            'Left: `ni*nk*nl + ni*nl*nj`. Right: `nk*nl*nj + ni*nk*nj`.'],
@@ -403,7 +326,7 @@ def cheaper(ni, nk, nl, nj): # four sizes -> 'left' or 'right'
     return 'left' if ni*nk*nl+ni*nl*nj <= nk*nl*nj+ni*nk*nj else 'right'
 
 # %% ../../nbs/answers/03_einsum.ipynb #62844c22
-@cheaper.mistake('only the first of the two products is counted, which comes down to comparing `ni` with `nj`')
+@cheaper.mistake('the second product is left out, or taken to cost the same from both sides: it does not')
 def _(ni, nk, nl, nj): return 'left' if ni*nk*nl<=nk*nl*nj else 'right'
 
 @cheaper.mistake('left and right are mixed up')
@@ -412,17 +335,11 @@ def _(ni, nk, nl, nj): return 'right' if ni*nk*nl+ni*nl*nj < nk*nl*nj+ni*nk*nj e
 @cheaper.mistake('of equals it says right')
 def _(ni, nk, nl, nj): return 'left' if ni*nk*nl+ni*nl*nj < nk*nl*nj+ni*nk*nj else 'right'
 
-@cheaper.mistake('the sizes of the results in between are compared: count multiplications')
+@cheaper.mistake('the sizes of the results in between are compared, or costs multiplied: add multiplications')
 def _(ni, nk, nl, nj): return 'left' if ni*nl<=nk*nj else 'right'
 
-@cheaper.mistake('only the first of the two products is counted, and of equals it says right')
-def _(ni, nk, nl, nj): return 'left' if ni*nk*nl<nk*nl*nj else 'right'
-
-@cheaper.mistake('only the second of the two products is counted')
+@cheaper.mistake('the first product is left out, or taken to cost the same from both sides: it does not')
 def _(ni, nk, nl, nj): return 'left' if ni*nl*nj<=ni*nk*nj else 'right'
 
-@cheaper.mistake('the dearer product of each way is compared: both are paid, so add them')
-def _(ni, nk, nl, nj): return 'left' if max(ni*nk*nl, ni*nl*nj)<=max(nk*nl*nj, ni*nk*nj) else 'right'
-
-@cheaper.mistake('the second products are mixed up: from the left it is (i,l) by (l,j), from the right (i,k) by (k,j)')
+@cheaper.mistake('the second products are exchanged: from the left it is (i,l) by (l,j), else (i,k) by (k,j)')
 def _(ni, nk, nl, nj): return 'left' if ni*nk*nl+ni*nk*nj<=nk*nl*nj+ni*nl*nj else 'right'

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from groundup.broadcasting import bshape, expand_as, explain_broadcast, matmul_broadcast, show_broadcast, unbroadcast
+from groundup.broadcasting import bshape, explain_broadcast, matmul_broadcast, show_broadcast, unbroadcast
 from groundup.matmul import test_product as hold_product
 from groundup.support.testing import same
 
@@ -26,10 +26,6 @@ def outcome(f, *shapes):
     except (ValueError,RuntimeError): return 'no'
 
 def every(rank, top=3): return [s for r in range(rank+1) for s in product(range(top+1), repeat=r)]
-
-def layout(t): # the stride of an axis of size 1 says nothing
-    strides = tuple(s for n,s in zip(t.shape, t.stride()) if n != 1)
-    return tuple(t.shape), strides, t.storage_offset(), t.data_ptr(), t.untyped_storage().nbytes()
 
 def f64(*shape): return torch.randn(shape, dtype=torch.float64)
 
@@ -51,7 +47,7 @@ def test_bshape_pairs(a, b): assert outcome(bshape, a, b) == outcome(torch.broad
 def test_bshape_triples(a, b, c):
     x, y, z = (torch.zeros(s) for s in (a, b, c))
     want = outcome(torch.broadcast_shapes, a, b, c)
-    assert outcome(bshape, a, b, c) == want == outcome(lambda *_: (x+y+z).shape)
+    assert outcome(lambda *_: bshape(bshape(a, b), c)) == outcome(lambda *_: bshape(a, bshape(b, c))) == want == outcome(lambda *_: (x+y+z).shape)
 
 @calm
 @given(stretched())
@@ -60,60 +56,33 @@ def test_bshape_accepts_what_was_stretched(pair):
     assert bshape(to, s) == bshape(s, to) == to
 
 @calm
-@given(st.lists(shapes, min_size=1, max_size=3))
-def test_table_agrees(ss):
+@given(shapes, shapes)
+def test_table_agrees(a, b):
     "The table's last row and note tell what bshape tells"
-    t, got = explain_broadcast(*ss), outcome(bshape, *ss)
-    assert len(t.rows) == len(ss)+1 and len(t.head) == 1+max(map(len, ss))
+    t, got = explain_broadcast(a, b), outcome(bshape, a, b)
+    assert [row[0] for row in t.rows] == [str(a), str(b), 'result'] and len(t.head) == 1+max(len(a), len(b))
     assert ('clash' in t.rows[-1]) == (got == 'no')
     if got == 'no':
-        with pytest.raises(ValueError) as e: bshape(*ss)
+        with pytest.raises(ValueError) as e: bshape(a, b)
         assert t.note == str(e.value)
     else:
-        assert t.rows[-1][1:] == [str(n) for n in got] and str(got) in t.note
-        for s,row in zip(ss, t.rows): # each cell: what was there, and what it became
+        assert t.rows[-1][1:] == [str(n) for n in got] and t.note == f'the result has the shape {got}'
+        for s,row in zip((a, b), t.rows): # each cell: what was there, and what it became
             gaps = len(got)-len(s)
             for k,cell in enumerate(row[1:]):
                 was, _, now = cell.partition(' → ')
-                assert was == ('gap' if k < gaps else str(s[k-gaps])) and (now or was) == str(got[k])
+                assert was == ('gap' if k < gaps else str(s[k-gaps])) and (was == 'gap' or (now or was) == str(got[k]))
 
-@pytest.mark.parametrize('bad,error', [([3], TypeError), (['23'], TypeError), ([torch.zeros(2)], TypeError),
-                                       ([(2,-1)], ValueError), ([(2,1.)], ValueError), ([None], TypeError)])
-def test_no_shapes(bad, error):
-    for args in (bad, [(2,3), *bad]):
-        for f in (bshape, explain_broadcast):
-            with pytest.raises(error, match=f'shape {len(args)} '): f(*args)
+def test_table_of_a_clash():
+    t = explain_broadcast((2,4,5), (3,1))
+    assert t.rows == [['(2, 4, 5)','2','4','5'], ['(3, 1)','gap','3','1 → 5'], ['result','2','clash','5']]
+    assert t.note == '(2, 4, 5) and (3, 1) do not broadcast: 4 against 3'
 
 def test_shapes_of_all_kinds():
-    assert bshape(torch.Size([2,1]), [3]) == (2,3) and bshape() == () and bshape((2,1)) == (2,1)
-    with pytest.raises(ValueError, match=r'^\(3, 2\) and \(3,\) do not broadcast: 2 against 3 in axis -1$'):
-        bshape(torch.Size([3,2]), torch.Size([3]))
+    assert bshape(torch.Size([2,1]), [3]) == (2,3) and bshape([], ()) == () and type(bshape(torch.Size([2]), [1])) is tuple
+    with pytest.raises(ValueError, match=r'^\(3, 2\) and \(3,\) do not broadcast: 2 against 3$'): bshape(torch.Size([3,2]), [3])
+    with pytest.raises(ValueError, match=r'^\(3,\) and \(3, 2\) do not broadcast: 3 against 2$'): bshape((3,), (3,2)) # in their order
 
-def test_messages_of_bshape():
-    for shapes,error,says in [(((2,4,5), (3,1), (5,)), ValueError, r'\(2, 4, 5\) and \(3, 1\) and \(5,\) do not broadcast: 4 against 3 in axis -2'),
-                              (((2,-1), (3,)), ValueError, r'shape 1 is \(2, -1\): -1 is not a size \(an int from 0\)'),
-                              (((2,3), 3), TypeError, 'shape 2 is not a tuple of sizes: it is an int'),
-                              (((2,3), '3'), TypeError, 'shape 2 is not a tuple of sizes: it is a str')]:
-        with pytest.raises(error, match=f'^{says}$'): bshape(*shapes)
-
-
-@calm
-@given(stretched())
-def test_expand_as(pair):
-    to, s = pair
-    t = torch.arange(prod(s)+3.)[3:].view(s)
-    like = torch.empty(to)
-    same(layout(expand_as(t, like)), layout(t.expand_as(like)))
-    same(expand_as(t, like), t.expand_as(like))
-
-def test_expand_as_every_pair():
-    "Accept and reject, up to rank 3 with sizes 0 to 3"
-    for s,to in product(every(3), repeat=2):
-        t, like = torch.empty(s), torch.empty(to)
-        try: want = layout(t.expand_as(like))
-        except RuntimeError:
-            with pytest.raises(ValueError): expand_as(t, like)
-        else: same(layout(expand_as(t, like)), want)
 
 def test_a_stretched_view_is_written_to_or_refused():
     for write in (lambda t: t.add_(1), lambda t: t[:,0].add_(1), lambda t: t[:2,:2].mul_(2)):
@@ -123,21 +92,6 @@ def test_a_stretched_view_is_written_to_or_refused():
     own = v.expand(2, 3).clone()
     own[0,0] = 7
     same((v, own), (torch.tensor([1.,2,3]), torch.tensor([[7.,2,3],[1,2,3]])))
-
-def test_expand_as_keeps_odd_strides():
-    base = f64(6, 8)
-    for t in (base[::2,1:2], base.t()[:,:1], base[1,::3], base[2,3], base[:,None,::2]):
-        like = torch.empty(2, *(5 if n == 1 else n for n in t.shape))
-        same(layout(expand_as(t, like)), layout(t.expand_as(like)))
-        same(expand_as(t, like), t.expand_as(like))
-
-@calm
-@given(stretched())
-def test_expand_as_has_a_gradient(pair):
-    to, s = pair
-    t, g = f64(*s).requires_grad_(), f64(*to)
-    expand_as(t, g).backward(g)
-    same(t.grad, g.sum_to_size(s))
 
 
 @calm
@@ -159,18 +113,10 @@ def test_unbroadcast_is_autograd(p, q):
 def test_unbroadcast_refuses(g, shape):
     with pytest.raises(ValueError, match='not stretched to this|do not broadcast'): unbroadcast(torch.zeros(g), shape)
 
-def test_only_tensors():
-    t = torch.ones(2, 3)
-    with pytest.raises(TypeError, match='^t is not a tensor: it is a list$'): expand_as([1.], t)
-    with pytest.raises(TypeError, match='^like is not a tensor: it is a Size$'): expand_as(t, t.shape)
-    with pytest.raises(TypeError, match='^g is not a tensor: it is a ndarray$'): unbroadcast(t.numpy(), (3,))
-
 def test_unbroadcast_asks_what_bshape_asks():
     g = torch.ones(2, 3)
     assert unbroadcast(g, g.shape) is g and unbroadcast(g, [2,3]).tolist() == g.tolist()
-    for shape,error,says in [(3, TypeError, 'shape 2 is not a tuple'), ((2,-1), ValueError, '-1 is not a size'),
-                             ((2,1.), ValueError, '1.0 is not a size'), ((2,2), ValueError, '3 against 2 in axis -1')]:
-        with pytest.raises(error, match=says): unbroadcast(g, shape)
+    with pytest.raises(ValueError, match='3 against 2$'): unbroadcast(g, (2,2))
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.int32])
 def test_unbroadcast_keeps_the_dtype(dtype): assert unbroadcast(torch.ones(4, 3, dtype=dtype), (3,)).dtype == dtype
@@ -225,9 +171,22 @@ def test_picture_of_strides(plt):
     assert [ts.count('') for ts in texts] == [7,5,3,1,4] # arrows, each once
     assert [ax.images[0].get_array().shape[1] for ax in fig.axes] == [6,3,2,4,6]
 
+def test_picture_of_a_number(plt):
+    m = torch.arange(6.).view(2, 3)
+    for b in (10, 2.5, torch.tensor(7)):
+        fig = show_broadcast(m, b, names='m b')
+        assert blocks(fig) == [(6,0), (1,5)] and [o.get_text() for o in fig.axes[1].texts] == [f'{float(b):g}']*6
+        assert blocks(show_broadcast(b, m)) == [(1,5), (6,0)]
+
+def test_limits_of_drawing(plt):
+    from groundup.support.diagrams import show_strides
+    show_strides(torch.arange(14))
+    with pytest.raises(ValueError, match='draws up to 14 places, and shape \\(15,\\) reaches over 15'): show_strides(torch.arange(15))
+    show_strides(torch.arange(14).view(2, 7), torch.arange(14)[::13])
+    for t in (torch.tensor(1.), torch.ones(1, 2, 2)):
+        with pytest.raises(ValueError, match='draws tensors of rank 1 or 2'): show_strides(t)
+
 def test_picture_refuses(plt):
     with pytest.raises(ValueError, match='2 against 3'): show_broadcast((2,), (3,))
     with pytest.raises(ValueError, match='nothing to draw'): show_broadcast((0,1), (3,))
-    with pytest.raises(ValueError, match='-1 is not a size'): show_broadcast((2,-1), (3,))
-    with pytest.raises(TypeError, match='shape 1 is not a tuple'): show_broadcast(3, (3,))
     with pytest.raises(ValueError, match='1 words for 2 tensors'): show_broadcast((2,1), (3,), names='t')

@@ -1,29 +1,19 @@
 """nbdev's own site, as far as it can be checked without Quarto: `nbdev_docs` runs twice with a stand-in for Quarto that
 only makes an empty page. What nbdev's processors wrote for Quarto is read as Pandoc would read it."""
 import json, os, posixpath, re, shutil, subprocess, sys
-from configparser import ConfigParser
-from pathlib import Path
 import pytest, yaml
+from project import cells, cfg, directives, module, nbs, notebooks, root, source
 
-pytestmark = pytest.mark.xdist_group("nbdev")                    # one worker runs nbdev_docs
-root = Path(__file__).parent.parent.parent
-ini = ConfigParser(delimiters=['='])
-ini.read(root/'settings.ini', encoding='utf8')
-cfg = ini['DEFAULT']
-books = [p.relative_to(root/'nbs') for p in sorted((root/'nbs').rglob('*.ipynb')) if '.ipynb_checkpoints' not in p.parts]
-each = pytest.mark.parametrize('name', [p.as_posix() for p in books])
-
-def cells(path): return json.loads(path.read_text(encoding='utf8'))['cells']
-def src(c): return ''.join(c['source'])
-def code(cs): return [c for c in cs if c['cell_type']=='code']
-def directives(c): return re.findall(r'^#\|[ \t]*(.+)', src(c), re.M)
+pytestmark = pytest.mark.xdist_group('nbdev')                       # one worker runs nbdev_docs
+books = [p.relative_to(nbs).as_posix() for p in notebooks()]
+each = pytest.mark.parametrize('name', books)
 
 # --- the notebooks
 
 @each
 def test_directives_are_yaml(name):
     "Quarto reads `#| key: value` as YAML: a value with `: ` in it needs quotes"
-    for i,c in enumerate(code(cells(root/'nbs'/name))):
+    for i,c in enumerate(cells(nbs/name, 'code')):
         for d in directives(c):
             if not re.match(r'[\w-]+:', d): continue                # nbdev's own: `exports`, `hide`
             try: value, = yaml.safe_load(d).values()
@@ -33,8 +23,8 @@ def test_directives_are_yaml(name):
 @each
 def test_first_cell_holds_title_and_promise(name):
     "nbdev makes the page's head of them, and drops what else stands in that cell"
-    first = cells(root/'nbs'/name)[0]
-    assert first['cell_type']=='markdown' and re.fullmatch(r'# .+\n\n> .+', src(first)), src(first)
+    first = cells(nbs/name)[0]
+    assert first['cell_type']=='markdown' and re.fullmatch(r'# .+\n\n> .+', source(first)), source(first)
 
 # --- what nbdev makes of them
 
@@ -75,15 +65,14 @@ def test_settings_of_quarto(made):
     assert not re.search(r'css|keep-md|commonmark', json.dumps(own)) and own['metadata-files']==['nbdev.yml', 'sidebar.yml']
     assert site['project']['output-dir']==cfg['doc_path']
     side = (made/'_proc/sidebar.yml').read_text()
-    assert all(p.as_posix() in side for p in books)
+    assert all(p in side for p in books)
 
 def test_index_names_every_module(made):
     "nbdev leaves a notebook out of its index if its name holds `auto`"
     space = {}
     exec((made/'groundup/_modidx.py').read_text(), space)
     for p in books:
-        exp = next((d.split()[1] for c in code(cells(root/'nbs'/p)) for d in directives(c) if d.startswith('default_exp')), None)
-        if exp: assert space['d']['syms'][f'groundup.{exp}'], p
+        if m := module(nbs/p): assert space['d']['syms'][f'groundup.{m}'], p
 
 def slug(s):
     "The id that Pandoc gives a heading"
@@ -93,7 +82,7 @@ def slug(s):
 def text(path):
     "The Markdown of a page: its text, and what its `show_doc`s wrote"
     for c in cells(path):
-        if c['cell_type']=='markdown': yield src(c)
+        if c['cell_type']=='markdown': yield source(c)
         else: yield from (''.join(o['data']['text/markdown']) for o in c.get('outputs', ()) if 'text/markdown' in o.get('data', {}))
 
 fence = re.compile(r'^```.*?^```[ \t]*$', re.M|re.S)
@@ -102,11 +91,11 @@ def ids(path): return {slug(h) for t in text(path) for h in re.findall(r'^#+ (.+
 @each
 def test_page(name, made):
     "A head and a text; all outputs and magics; no link in a signature; each link within the site finds its page and its place"
-    path,were = made/'_proc'/name,cells(root/'nbs'/name)
+    path,were = made/'_proc'/name,cells(nbs/name)
     raw,*rest = cells(path)
-    head = yaml.safe_load(src(raw).strip().strip('-'))
-    assert raw['cell_type']=='raw' and src(were[0])==f'# {head["title"]}\n\n> {head["description"]}'
-    assert len(''.join(map(src, rest)).split())>30
+    head = yaml.safe_load(source(raw).strip().strip('-'))
+    assert raw['cell_type']=='raw' and source(were[0])==f'# {head["title"]}\n\n> {head["description"]}'
+    assert len(''.join(map(source, rest)).split())>30
     for t in text(path):
         assert not [f for f in fence.findall(t) if re.search(r'\]\(\w+:', f)], t
     whole = fence.sub('', '\n\n'.join([head['description'], *text(path)]))
@@ -116,8 +105,8 @@ def test_page(name, made):
         there = made/'_proc'/posixpath.normpath(posixpath.join(posixpath.dirname(name), file)) if file else path
         assert there.exists(), to
         assert not anchor or anchor in ids(there), to
-    def seen(cs): return [c for c in code(cs) if not {'hide', 'export', 'default_exp'}&{d.split()[0] for d in directives(c)}]
-    def magics(cs): return [l for c in seen(cs) for l in src(c).splitlines() if re.match(r'\s*(\w+ = )?%', l)]
+    def seen(cs): return [c for c in cs if c['cell_type']=='code' and not {'hide', 'export', 'default_exp'}&{d.split()[0] for d in directives(c)}]
+    def magics(cs): return [l for c in seen(cs) for l in source(c).splitlines() if re.match(r'\s*(\w+ = )?%', l)]
     assert magics(rest)==magics(were)
     kinds = [o['output_type'] for c in seen(rest) for o in c.get('outputs', ())]
     assert len(kinds)>=sum(len(c['outputs']) for c in seen(were))

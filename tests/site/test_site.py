@@ -1,32 +1,30 @@
 """The site that `make docs` builds: what its files say, and what a browser makes of them.
 
 The browser tests need Chromium or Chrome: conftest.py finds it."""
-import configparser, functools, gzip, http.server, importlib, json, re, shutil, struct, subprocess, sys, threading, time
+import functools, gzip, http.server, importlib, inspect, re, shutil, struct, subprocess, sys, threading, time
 from html.parser import HTMLParser
 from pathlib import Path
+from types import FunctionType
 from urllib.parse import unquote, urljoin, urlsplit
 import pytest
+from fastcore.docments import docments
 from filelock import FileLock
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-OUT, NBS = ROOT/'_docs/html', ROOT/'nbs'
-ini = configparser.ConfigParser()
-ini.read(ROOT/'settings.ini', encoding='utf-8')
-cfg = ini['DEFAULT']
+import project
+from project import cfg, directives, nbs as NBS, root as ROOT, source as src
+
+OUT = ROOT/'_docs/html'
 LIB, BASE, SITE = cfg['lib_name'], cfg['doc_baseurl']+'/', cfg['doc_host']+cfg['doc_baseurl']+'/'
 COLAB = f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{cfg['nbs_path']}/"
 LESSONS = sorted(p.stem for p in NBS.glob('[0-9][0-9]_*.ipynb'))
 ANSWERS = sorted(p.stem for p in NBS.glob('answers/[0-9][0-9]_*.ipynb'))
 LIMIT = 300*1024        # bytes of a lesson's first load, compressed, without its pictures
 
-def cells(name): return json.loads((NBS/f'{name}.ipynb').read_text(encoding='utf-8'))['cells']
-def src(c): return ''.join(c['source'])
-def directives(c): return re.findall(r'^#\|\s*(.+)', src(c), re.M)
+def cells(name): return project.cells(NBS/f'{name}.ipynb')
 
 def modules():
     "Modules that belong in the reference: those of lessons and of shared tools"
-    books = [*LESSONS, *(p.relative_to(NBS).with_suffix('').as_posix() for p in NBS.glob('support/**/[!.]*.ipynb'))]
-    return sorted({d.split()[1] for b in books for c in cells(b) for d in directives(c) if d.startswith('default_exp ')})
+    return [m for p in project.notebooks() if (m := project.module(p)) and not m.startswith('exercises.')]
 
 # --- the files
 
@@ -115,7 +113,27 @@ def test_reference(module, pages):
     assert not (missing := exported-{m[2] for m in found}), missing         # a function may have become a method
     back = [h for h in p.hrefs() if re.match(r'\.\./(\d\d_|support/)', h)]
     assert len(back) > len([m for m in found if not m[1]])
-    assert [h for h in p.hrefs() if h.startswith(f'../_modules/{LIB}/{module}.html#')] or not found
+    assert [h for h in p.hrefs() if h.startswith(f"../_modules/{LIB}/{module.replace('.', '/')}.html#")] or not found
+
+@pytest.mark.parametrize('module', modules())
+def test_parameters(module, site):
+    "Each entry has the parameters of its signature, in their order, with what the notebook says of them"
+    page = (site/f'reference/{module}.html').read_text(encoding='utf-8')
+    m, seen = importlib.import_module(f'{LIB}.{module}'), 0
+    for part in re.split(r'(?=<dt class="sig )', page)[1:]:
+        full = re.search(rf'id="{LIB}\.{module}\.([\w.]+)"', part)[1]
+        o = functools.reduce(getattr, full.split('.'), m)
+        if not callable(o) or inspect.isclass(o): continue
+        params = list(inspect.signature(o).parameters)
+        *cls, name = full.split('.')
+        bound = bool(cls) and isinstance(inspect.getattr_static(getattr(m, cls[0]), name), FunctionType)
+        said = any(v.docment or v.anno is not inspect.Parameter.empty for v in docments(o, full=True).values())
+        found = re.findall(r'<strong>(\w+)</strong>', part.split('field-list')[1]) if 'field-list' in part else []
+        assert found==(params[bound:] if said else []), full
+        head = re.search(r'<span class="sig-name.*?</dt>', part, re.S)[0]
+        assert re.findall(r'class="n"><span class="pre">(\w+)', head)==params[bound:], full
+        seen += len(found)
+    assert seen or module.startswith('support.')
 
 def test_reference_does_not_spoil(pages):
     "The answers are in no reference, no source page, and behind no name in a lesson"
@@ -148,8 +166,9 @@ def test_answers_are_folded(lesson, pages):
     p = pages[f'answers/{lesson}.html']
     assert not p.opened
     for c in cells(f'answers/{lesson}'):
-        if not re.search(r'^@\w+\.(exercise|mistake)\(', src(c), re.M): continue
+        if not (of := re.findall(r'^@(\w+)\.(?:exercise|mistake)\(', src(c), re.M)): continue
         last = [l.strip() for l in src(c).splitlines() if l.strip()][-1]
+        last = re.sub(r'^(def|class) _\b', rf'\1 {of[-1]}', last)
         assert last in p.folded and p.text.count(last)==p.folded.count(last), last
 
 def test_alt_text(pages):
@@ -202,7 +221,7 @@ def test_order(pages):
 def test_builds_take_turns(tmp_path):
     "They share a folder: a second build waits for the first"
     fcntl = pytest.importorskip('fcntl')
-    code = 'import sys; sys.path.insert(0, "docs"); import reference, types; reference.turn(types.SimpleNamespace()); print("mine")'
+    code = 'import sys; sys.path[:0] = ["docs", "tools"]; import reference, types; reference.turn(types.SimpleNamespace()); print("mine")'
     with open(ROOT/'docs/reference.py') as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         p = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
