@@ -29,7 +29,7 @@ def kind(
 
 def _is_var(x):
     "Whether `x` holds numbers, knows whether they want a gradient, and can go back"
-    try: return kind(x.data) in ('tensor','array') and callable(x.backward) and hasattr(x, 'grad') and hasattr(x, 'requires_grad')
+    try: return kind(x.data) in _numbers and callable(x.backward) and hasattr(x, 'grad') and hasattr(x, 'requires_grad')
     except Exception: return False
 
 # %% ../../nbs/support/testing.ipynb #9f8a577c

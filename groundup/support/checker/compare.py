@@ -23,15 +23,18 @@ def clone(
     if k=='tensor' and not x.is_leaf: return memo.setdefault(id(x), x.detach().clone().requires_grad_())
     if type(x) in (tuple,list): return type(x)(clone(o, memo) for o in x)
     if type(x) is dict: return {i:clone(v, memo) for i,v in x.items()}
-    try: return _leaf(x, memo) if k=='Var' and not getattr(x, 'is_leaf', False) else copy.deepcopy(x, memo)
-    except Exception: return x
+    for copied in [_leaf]*(k=='Var' and not getattr(x, 'is_leaf', False)) + [copy.deepcopy]:
+        try: return copied(x, memo)
+        except Exception: pass
+    return x
 
 def _leaf(x, memo):
     "A variable made anew by its class, from its attributes that bear the names of the parameters"
     if id(x) in memo: return memo[id(x)]
     has = {p:getattr(x, p) for p in inspect.signature(type(x)).parameters if hasattr(x, p)}
     y = memo[id(x)] = type(x)(**has | dict(data=clone(x.data, memo)))
-    y.requires_grad,y.grad = x.requires_grad,clone(x.grad, memo)
+    if y.requires_grad!=x.requires_grad: y.requires_grad = x.requires_grad
+    if x.grad is not None: y.grad = clone(x.grad, memo)
     return y
 
 def plain(
