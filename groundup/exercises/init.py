@@ -281,7 +281,7 @@ def _(shape):
     return shape[1]*window, shape[0]*window
 
 # %% ../../nbs/answers/04_init.ipynb #b1868b3d
-@book.exercise(inputs=lambda: [(100,.1), (3,2.), (784,784**-.5), (1,.5), (5,0.), (int(torch.randint(99, ()))+1,.7)],
+@book.exercise(inputs=lambda: [(100,.1), (3,2.), (49,1/7), (1,.5), (5,0.), (int(torch.randint(9, 99, ())),.7)],
     hints=['The weights have the std `bound/√3`.',
            'A linear layer multiplies the second moment by $n_\\mathrm{in}s^2$.',
            'ReLU leaves half of the second moment.'],
