@@ -185,9 +185,6 @@ def _(out, targ, c): out.g = (2/c.sum()*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
 @weighted_mse_grad.mistake('nothing is written into `out.g`: assign to it, `out.g = ...`')
 def _(out, targ, c): return 2*c*(out.squeeze(-1)-targ)
 
-@weighted_mse_grad.mistake('the square is still there: its derivative is `2*(out-targ)`, without it')
-def _(out, targ, c): out.g = (2/len(targ)*c*(out.squeeze(-1)-targ)**2).unsqueeze(-1)
-
 # %% ../../nbs/answers/05_backprop.ipynb #f3a0601f
 def _see_sigmoid(f, inp, out, dout):
     f(inp, _with(out, dout))
@@ -517,7 +514,10 @@ def _see_mul(f, a, b, dout, old):
     "`old` is what stands in `a.g` and `b.g` before: two gradients, two times None, or nothing"
     if old is not None: a.g,b.g = old
     out = _with(a*b, dout)
-    f(a, b, out)
+    try: f(a, b, out)
+    except TypeError as e:
+        if 'NoneType' not in str(e): raise
+        raise Wrong('It adds to a `.g` that is `None`.') from e
     return _gs(a=a, b=b, out=out)
 def _same_twice(a, dout, old=None): return a, a, dout, None if old is None else (old,old)
 

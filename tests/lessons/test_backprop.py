@@ -188,6 +188,18 @@ def test_numgrad_of_a_transposed_tensor_and_of_numbers():
     same(numgrad(lambda v: (v**2).sum(), x), 2*x, atol=1e-8)
     same(numgrad(lambda v: v.pow(2).sum().item(), x), 2*x, atol=1e-8)
 
+@pytest.mark.filterwarnings('error')
+def test_numgrad_of_what_is_tracked():
+    "By PyTorch, or by anything that has `detach`"
+    w,x = d(3).requires_grad_(),d(3)
+    same(numgrad(lambda v: (v*w).sum(), x), w.detach(), atol=1e-8)
+    same(numgrad(lambda v: v*w, w, dout=x), w.detach()*x, atol=1e-8)
+    class Tracked:
+        def __init__(self, t): self.t,self.dtype = t,t.dtype
+        def detach(self): return self.t
+    same(numgrad(lambda v: Tracked((v**2).sum()), Tracked(x)), 2*x, atol=1e-8)
+    assert check_grads(lambda v: Tracked(v**2), dict(v=Tracked(x)), dict(v=2*x*w.detach()), dout=w.detach())
+
 def test_numgrad_refuses():
     x = d(2)
     with raises(TypeError, 'x is torch.float32: central differences need float64'): numgrad(torch.sum, x.float())
