@@ -20,8 +20,8 @@ edit: ## open the sources nbs/ in JupyterLab, for authors
 	$(in_env) tools/lab.py --edit $(ARGS)
 
 # NB= names notebooks: then only nbdev's test of each
-books = $(foreach o,$(NB),$(or $(wildcard $(o)),$(o)))
-tests = $(or $(foreach o,$(books),"tests/test_nbdev.py::test_notebook[$(o)]"),tests)
+books = $(foreach o,$(NB),$(or $(wildcard $(o)),$(error there is no notebook $(o))))
+tests = $(or $(foreach o,$(books),"tests/test_every_notebook.py::test_notebook[$(o)]"),tests)
 
 test: ## check everything   (ARGS="-k matmul" or other options of pytest, NB="nbs/01_matmul.ipynb ...")
 	$(in_env) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10 --durations-min 2 $(tests) $(ARGS)

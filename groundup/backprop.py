@@ -81,7 +81,9 @@ def _need_float64(**ts):
 
 def _total(y, dout):
     "`y` as a number: itself, or its entries weighted by `dout` and added up"
-    if isinstance(y, Tensor): _need_float64(**{'the result of f':y})
+    if hasattr(y, 'detach'):
+        y = y.detach()
+        _need_float64(**{'the result of f':y})
     if dout is None: return float(y)
     sy,sd = tuple(y.shape),tuple(dout.shape)
     if sy!=sd: raise ValueError(f'f gives {sy}, dout is {sd}: a gradient has the shape of its tensor')
@@ -96,8 +98,9 @@ def numgrad(
 )->Tensor: # the shape of `x`
     "The gradient of `f` at `x` by central differences"
     _need_float64(x=x)
+    x = x.detach()
     def at(i, h):
-        moved = x.detach().flatten().clone()
+        moved = x.flatten().clone()
         moved[i] += h
         return _total(f(moved.view(x.shape)), dout)
     g = [(at(i, eps)-at(i, -eps))/(2*eps) for i in range(x.numel())]

@@ -79,7 +79,7 @@ def _once(pairs):
     for path,o in pairs: first.setdefault(id(o), (path,o))
     return iter(first.values())
 
-# %% ../nbs/07_module.ipynb #3481124a
+# %% ../nbs/07_module.ipynb #465e8fee
 class Module:
     "A part of a network: its parts are made in `__init__`, and `forward` computes"
     training = True
@@ -105,6 +105,8 @@ class Module:
     def modules(self): return (m for _,m in self.named_modules())
     def parameters(self): return (p for _,p in self.named_parameters())
     def buffers(self): return (b for _,b in self.named_buffers())
+    def zero_grad(self):
+        for p in self.parameters(): p.grad = None
     def __call__(self, *args, **kwargs):
         out = self.forward(*args, **kwargs)
         if out is None: raise TypeError(f'{type(self).__name__}.forward gives nothing: is return missing?')
@@ -162,7 +164,7 @@ class Sequential(ModuleList):
         return x
     def _part(self, modules): return Sequential(*modules)
 
-# %% ../nbs/07_module.ipynb #f6cf9aae
+# %% ../nbs/07_module.ipynb #a5f6fd0a
 def _misfits(own, state):
     "Sentences about all that is wrong with a state"
     for word,some,others in (('missing',own,state), ('unexpected',state,own)):
@@ -179,9 +181,7 @@ def state_dict(self:Module)->dict: # path -> plain tensor
     return {n:t.detach() for n,t in _leaves(self, '_parameters', '_buffers')}
 
 @patch
-def load_state_dict(self:Module,
-    state:dict # path -> tensor; PyTorch's do as well
-):
+def load_state_dict(self:Module, state:dict): # path -> tensor, of PyTorch's modules too
     "Copy a state into the module: all of it, or nothing"
     own,state = self.state_dict(),{n:getattr(t, 'detach', lambda: t)() for n,t in state.items()}
     if bad := [*_misfits(own, state)]:

@@ -7,12 +7,12 @@ __all__ = ['book', 'progress', 'read', 'chain', 'weighted_mse_grad', 'sigmoid_gr
            'mul_grad', 'Scale']
 
 # %% ../../nbs/answers/05_backprop.ipynb #7fb00ae3
-from itertools import combinations, product
 from math import cos, exp, sin
 import torch
 from ..backprop import Layer, add_grad, forward_and_backward, lin_grad, mse_grad, relu_grad, zero_grad
-from ..support.checker.exercise import Book
 from ..init import lin, relu
+from ..support.checker.exercise import Book, Wrong
+from ..support.checker.verdict import brief
 
 # %% ../../nbs/answers/05_backprop.ipynb #2f1f6a68
 book = Book('05_backprop')
@@ -32,26 +32,22 @@ def _called(name, f):
     f.__name__ = name
     return f
 
-# %% ../../nbs/answers/05_backprop.ipynb #7c1a843b
-def _pairs(e, faults, make):
-    "Two faults at once are mistakes too: `faults` are names with words, `make(*names)` an answer that has them"
-    for pair in combinations(faults, 2):
-        f = _called('_'.join(['', e.__name__, *pair]), make(*pair))
-        e.mistake(' and '.join(faults[o] for o in pair))(f)
-
 # %% ../../nbs/answers/05_backprop.ipynb #5a85dff8
-@book.exercise(inputs=lambda: [(torch.tensor([[3.2],[6.9],[-1.4],[11.],[.4]]),), (torch.tensor([[4.8]]),), (torch.zeros(0, 1),),
-                               (12*torch.rand(7, 1)-1,)],
+@book.exercise(
+    inputs=lambda: [(torch.tensor([[3.2],[6.9],[-1.4],[11.],[.4]]),), (torch.tensor([[4.8]]),),
+                    (torch.zeros(0, 1),), (12*torch.rand(7, 1)-1,)],
     hints=['The result has no column axis. Which axis must go, and which must stay even if its size is 1?',
            '`.round()` gives the nearest whole number, `.clamp(0, 9)` keeps it between two bounds.',
-           'Whole numbers of type int64 come from `.long()`, at the end: it cuts off what is behind the point.'],
+           'Whole numbers of type int64 come from `.long()`, at the end: it cuts off what is behind the '
+           'point.'],
     difficulty=1, minutes=5)
 def read(out): # (n,1) -> (n,) of int64
     "The digit nearest to each output"
     return out.squeeze(-1).round().clamp(0, 9).long()
 
 # %% ../../nbs/answers/05_backprop.ipynb #6eb1e519
-@read.mistake('`squeeze()` without an axis takes the batch axis too, when there is a single image: name the axis, `squeeze(-1)`')
+@read.mistake('`squeeze()` without an axis takes the batch axis too, when there is a single image: '
+              'name the axis, `squeeze(-1)`')
 def _(out): return out.squeeze().round().clamp(0, 9).long()
 
 @read.mistake('the column axis is still there: the result is `(n,)`')
@@ -66,33 +62,25 @@ def _(out): return out.squeeze(-1).round().long()
 @read.mistake('the digits are still floats: make integers of them')
 def _(out): return out.squeeze(-1).round().clamp(0, 9)
 
-@read.mistake('`argmax` finds the place of the largest of several outputs: here there is one output, and it is the digit itself')
+@read.mistake('`argmax` finds the place of the largest of several outputs: '
+              'here there is one output, and it is the digit itself')
 def _(out): return out.argmax(-1)
 
 @read.mistake('the largest digit is 9, and `clamp` keeps its upper bound')
 def _(out): return out.squeeze(-1).round().clamp(0, 10).long()
 
-@read.mistake('each output is rounded up: `.round()` gives the nearest whole number')
-def _(out): return out.squeeze(-1).ceil().clamp(0, 9).long()
-
-# %% ../../nbs/answers/05_backprop.ipynb #037eec8d
-def _read_with(*faults):
-    def f(out):
-        if 'column' not in faults: out = out.squeeze(-1)
-        if 'cut' not in faults: out = out.round()
-        if 'bounds' not in faults: out = out.clamp(0, 9)
-        return out if 'float' in faults else out.long()
-    return f
-_pairs(read, dict(column='the column axis is still there', cut='nothing is rounded', bounds='nothing keeps the digits between 0 and 9',
-                  float='the digits are still floats'), _read_with)
+@read.mistake('the column axis is still there, and nothing keeps the digits between 0 and 9')
+def _(out): return out.round().long()
 
 # %% ../../nbs/answers/05_backprop.ipynb #638b47e3
 _square,_twice = _called('v*v', lambda v: v*v),_called('2*v', lambda v: 2*v)
 _three,_always_three = _called('3*v-1', lambda v: 3*v-1),_called('3', lambda v: 3.)
 def _chain_inputs():
     r = float(torch.rand(()))
-    return [(_twice, _three, _always_three, _square, _twice, 2.), (cos, _square, _twice, _three, _always_three, -.5),
-            (_twice, sin, cos, exp, exp, r), (exp, sin, cos, _square, _twice, -r)]
+    return [(_twice, _three, _always_three, _square, _twice, 2.),
+            (cos, _square, _twice, _three, _always_three, -.5),
+            (_twice, sin, cos, exp, exp, r), (exp, sin, cos, _square, _twice, -r),
+            (cos, exp, exp, _square, _twice, 0.)]
 
 @book.exercise(inputs=_chain_inputs,
     hints=['There are three factors, one for each function.',
@@ -117,6 +105,9 @@ def _(df, g, dg, h, dh, x): return df(g(h(x)))
 @chain.mistake('the last factor is missing: `h` has a derivative too')
 def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(h(x))
 
+@chain.mistake('the middle factor is missing: `g` has a derivative too')
+def _(df, g, dg, h, dh, x): return df(g(h(x)))*dh(x)
+
 @chain.mistake('the factors are added: they are multiplied')
 def _(df, g, dg, h, dh, x): return df(g(h(x)))+dg(h(x))+dh(x)
 
@@ -132,43 +123,23 @@ def _(df, g, dg, h, dh, x): return df(h(x))*dg(h(x))*dh(x)
 @chain.mistake('`dg` is taken at `x`: what goes into `g` is `h(x)`')
 def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(x)*dh(x)
 
-@chain.mistake('`dg` is taken at `g(x)`: what goes into `g` is `h(x)`')
-def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(g(x))*dh(x)
-
 @chain.mistake('the functions are in the wrong order: `h` comes first, so it is `g(h(x))`, not `h(g(x))`')
 def _(df, g, dg, h, dh, x): return df(h(g(x)))*dg(h(x))*dh(x)
-
-@chain.mistake('what goes into `df` is a value of `g`, not of its derivative: `g(h(x))`')
-def _(df, g, dg, h, dh, x): return df(dg(h(x)))*dg(h(x))*dh(x)
-
-@chain.mistake('`h` is left out inside: what goes into `f` is `g(h(x))`, and what goes into `g` is `h(x)`')
-def _(df, g, dg, h, dh, x): return df(g(x))*dg(x)*dh(x)
-
-@chain.mistake('the middle factor is missing: `g` has a derivative too')
-def _(df, g, dg, h, dh, x): return df(g(h(x)))*dh(x)
-
-@chain.mistake('the first factor is missing: `f` has a derivative too')
-def _(df, g, dg, h, dh, x): return dg(h(x))*dh(x)
-
-@chain.mistake('`dh` is taken at `h(x)`: what goes into `h` is `x`')
-def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(h(x))*dh(h(x))
-
-@chain.mistake('what goes into `dg` is a value of `h`, not of its derivative: `h(x)`')
-def _(df, g, dg, h, dh, x): return df(g(h(x)))*dg(dh(x))*dh(x)
-
-@chain.mistake('the derivatives are put into each other: what goes into `df` is `g(h(x))`, and into `dg` `h(x)`')
-def _(df, g, dg, h, dh, x): return df(dg(h(x)))*dg(dh(x))*dh(x)
 
 # %% ../../nbs/answers/05_backprop.ipynb #5d9497cf
 def _see_out(f, out, targ, c):
     f(out, targ, c)
     return _gs(out=out)
 
-@book.exercise(inputs=lambda: [(_float([3],[-1],[2]), _float(1,1,-4), _float(1,.5,-2)), (_float([2]), _float(5), _float(3)),
-                               (_d(6, 1), _d(6), _d(6).abs()), (torch.randn(4, 1), torch.randn(4), torch.rand(4))],
+@book.exercise(
+    inputs=lambda: [(_float([3],[-1],[2]), _float(1,1,-4), _float(1,.5,-2)), (_float([2]), _float(5),
+                    _float(3)),
+                    (_float([1],[0],[3],[2]), _float(1,-2,0,0), _float(4,0,1,-1)),
+                    (_d(6, 1), _d(6), _d(6).abs()), (torch.randn(4, 1), torch.randn(4), torch.rand(4))],
     hints=['Take one term of the sum, $c_i(o_i-t_i)^2$, and its derivative by $o_i$.',
            'Do not forget the $1/n$ of the mean.',
-           'Compute with `out.squeeze(-1)`, all of shape `(n,)`. At the end, make a column of it: `.unsqueeze(-1)`.'],
+           'Compute with `out.squeeze(-1)`, all of shape `(n,)`. At the end, make a column of it: '
+           '`.unsqueeze(-1)`.'],
     difficulty=1, minutes=5, observe=_see_out)
 def weighted_mse_grad(out, targ, c): # (n,1), (n,), (n,); writes out.g
     "The gradient of the mean of `c*(out-targ)**2`"
@@ -181,14 +152,29 @@ def _(out, targ, c): out.g = (2*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
 @weighted_mse_grad.mistake('the factor 2 of the square is missing')
 def _(out, targ, c): out.g = (c*(out.squeeze(-1)-targ)/len(targ)).unsqueeze(-1)
 
+@weighted_mse_grad.mistake('the factor 2 of the square and the division by n are missing')
+def _(out, targ, c): out.g = (c*(out.squeeze(-1)-targ)).unsqueeze(-1)
+
 @weighted_mse_grad.mistake('the weights `c` are missing')
 def _(out, targ, c): out.g = (2/len(targ)*(out.squeeze(-1)-targ)).unsqueeze(-1)
 
-@weighted_mse_grad.mistake('the gradient is `(n,)`, but `out` is a column: a gradient has the shape of its tensor')
+@weighted_mse_grad.mistake('the gradient is `(n,)`, but `out` is a column: a gradient has the shape of its '
+                           'tensor')
 def _(out, targ, c): out.g = 2/len(targ)*c*(out.squeeze(-1)-targ)
 
-@weighted_mse_grad.mistake('the column `(n,1)` meets the vectors `(n,)` and broadcasts to `(n,n)`: use `out.squeeze(-1)`')
+@weighted_mse_grad.mistake('the division by n is missing, and the gradient is `(n,)`, not a column like '
+                           '`out`')
+def _(out, targ, c): out.g = 2*c*(out.squeeze(-1)-targ)
+
+@weighted_mse_grad.mistake('the column `(n,1)` meets the vectors `(n,)` and broadcasts to `(n,n)`: '
+                           'use `out.squeeze(-1)`')
 def _(out, targ, c): out.g = 2/len(targ)*c*(out-targ)
+
+@weighted_mse_grad.mistake('the column `(n,1)` meets the weights `(n,)` and broadcasts to `(n,n)`: '
+                           'make a column of `c` too')
+def _(out, targ, c):
+    mse_grad(out, targ)
+    out.g = out.g*c
 
 @weighted_mse_grad.mistake('the sign is turned: it is output minus target')
 def _(out, targ, c): out.g = (2/len(targ)*c*(targ-out.squeeze(-1))).unsqueeze(-1)
@@ -196,77 +182,38 @@ def _(out, targ, c): out.g = (2/len(targ)*c*(targ-out.squeeze(-1))).unsqueeze(-1
 @weighted_mse_grad.mistake('it divides by the sum of the weights: the loss is a plain mean, divided by n')
 def _(out, targ, c): out.g = (2/c.sum()*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
 
-@weighted_mse_grad.mistake('nothing is written into `out.g`: assign to it, `out.g = ...`, and do not return the gradient')
+@weighted_mse_grad.mistake('nothing is written into `out.g`: assign to it, `out.g = ...`')
 def _(out, targ, c): return 2*c*(out.squeeze(-1)-targ)
 
-@weighted_mse_grad.mistake('that is the loss of each image: it is not derived yet')
-def _(out, targ, c): out.g = (c*(out.squeeze(-1)-targ)**2/len(targ)).unsqueeze(-1)
-
-@weighted_mse_grad.mistake('the column `(n,1)` meets the weights `(n,)` and broadcasts to `(n,n)`: make a column of `c` too')
-def _(out, targ, c):
-    mse_grad(out, targ)
-    out.g = out.g*c
-
-@weighted_mse_grad.mistake('the gradient is one number: each output has its own')
-def _(out, targ, c): out.g = (2*c*(out.squeeze(-1)-targ)).mean()
-
-@weighted_mse_grad.mistake('the weights come twice: `c` stands outside of the square')
-def _(out, targ, c): out.g = (2/len(targ)*c*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
-
-@weighted_mse_grad.mistake('the square is still there: its derivative is `2*(out-targ)`, without it')
-def _(out, targ, c): out.g = (2/len(targ)*c*(out.squeeze(-1)-targ)**2).unsqueeze(-1)
-
-@weighted_mse_grad.mistake('it divides by n twice')
-def _(out, targ, c): out.g = (2/len(targ)**2*c*(out.squeeze(-1)-targ)).unsqueeze(-1)
-
-@weighted_mse_grad.mistake('the gradient is a row: `unsqueeze(-1)` makes a column')
-def _(out, targ, c): out.g = (2/len(targ)*c*(out.squeeze(-1)-targ)).unsqueeze(0)
-
-@weighted_mse_grad.mistake('`c` is a column, but `targ` is not: `out-targ` broadcasts to `(n,n)`')
-def _(out, targ, c): out.g = 2/len(targ)*c[:,None]*(out-targ)
-
-@weighted_mse_grad.mistake('a column cannot take in `c`: `(n,1)` times `(n,)` is `(n,n)`. Make a column of `c`')
-def _(out, targ, c):
-    mse_grad(out, targ)
-    out.g *= c
-
-@weighted_mse_grad.mistake('`c` is multiplied with the output alone: it weighs the difference, so brackets are missing')
-def _(out, targ, c): out.g = (2/len(targ)*(c*out.squeeze(-1)-targ)).unsqueeze(-1)
-
-@weighted_mse_grad.mistake('the column `(n,1)` broadcasts to `(n,n)`, and the division by n is missing')
-def _(out, targ, c): out.g = 2*c*(out-targ)
-
-# %% ../../nbs/answers/05_backprop.ipynb #bff06c0a
-def _weighted_mse_grad_with(*faults):
-    def f(out, targ, c):
-        g = out.squeeze(-1)-targ
-        if 'sign' in faults: g = -g
-        if 'two' not in faults: g = 2*g
-        if 'c' not in faults: g = c*g
-        if 'n' not in faults: g = g/len(targ)
-        out.g = g if 'flat' in faults else g.unsqueeze(-1)
-    return f
-_pairs(weighted_mse_grad, dict(n='the division by n is missing', two='the factor 2 of the square is missing', c='the weights `c` are missing',
-                               sign='the sign is turned', flat='the gradient is `(n,)`, not a column like `out`'), _weighted_mse_grad_with)
-
 # %% ../../nbs/answers/05_backprop.ipynb #f3a0601f
-def _see_sigmoid(f, inp, dout):
-    f(inp, _with(inp.sigmoid(), dout))
+def _see_sigmoid(f, inp, out, dout):
+    f(inp, _with(out, dout))
     return _gs(inp=inp)
+def _sigmoids(inp, dout): return inp,inp.sigmoid(),dout
 
-@book.exercise(inputs=lambda: [(_float(0,-2,3), _float(1,10,-4)), (_d(2, 3), _d(2, 3)), (_d(1), _d(1)),
-                               (torch.randn(3, 4), torch.randn(3, 4))],
+@book.exercise(
+    inputs=lambda: [_sigmoids(_float(0,-2,3), _float(1,10,-4)), _sigmoids(_d(2, 3), _d(2, 3)),
+                    (_float(0,0,9), _float(.25,.75,.5), _float(16,-16,4)),
+                    (_float(3,-3), _float(0,1), _float(2,5)), _sigmoids(torch.randn(3, 4),
+                    torch.randn(3, 4))],
     hints=['The derivative is written in terms of $s(v)$. Where does $s(v)$ stand already?',
-           '`out` is the sigmoid of `inp`. So the derivative is `out*(1-out)`.',
+           '`out` is the sigmoid of what `inp` was. So the derivative is `out*(1-out)`.',
            'Times what comes back: `out.g`.'],
-    difficulty=2, minutes=5, without=('exp','sigmoid','tanh'), observe=_see_sigmoid)
+    difficulty=2, minutes=5, observe=_see_sigmoid)
 def sigmoid_grad(inp, out): # any shape, out = sigmoid(inp) with out.g; writes inp.g
     "The gradient of the sigmoid, from its output"
     inp.g = out.g*out*(1-out)
 
 # %% ../../nbs/answers/05_backprop.ipynb #47829242
+@sigmoid_grad.mistake('the sigmoid is computed again from `inp`: it stands in `out`, and `inp` may have '
+                      'changed')
+def _(inp, out): inp.g = out.g*inp.sigmoid()*(1-inp.sigmoid())
+
 @sigmoid_grad.mistake('`inp` stands in the place of its sigmoid: use `out`, which was kept')
 def _(inp, out): inp.g = out.g*inp*(1-inp)
+
+@sigmoid_grad.mistake('the second factor is `1-out`, not `1-inp`')
+def _(inp, out): inp.g = out.g*out*(1-inp)
 
 @sigmoid_grad.mistake('what comes back, `out.g`, is not used: multiply by it')
 def _(inp, out): inp.g = out*(1-out)
@@ -277,51 +224,33 @@ def _(inp, out): inp.g = out.g*out.sigmoid()*(1-out.sigmoid())
 @sigmoid_grad.mistake('the factor `1-out` is missing')
 def _(inp, out): inp.g = out.g*out
 
-@sigmoid_grad.mistake('the sign is turned: the factor is `1-out`')
-def _(inp, out): inp.g = out.g*out*(out-1)
-
-@sigmoid_grad.mistake('nothing is written into `inp.g`: assign to it, `inp.g = ...`, and do not return the gradient')
-def _(inp, out): return out.g
-
-@sigmoid_grad.mistake('`out.g` stands where `out` belongs: the derivative is `out*(1-out)`, and `out.g` a factor of its own')
-def _(inp, out): inp.g = out.g*(1-out.g)
-
 @sigmoid_grad.mistake('the factor `out` is missing: the derivative is `out*(1-out)`')
 def _(inp, out): inp.g = out.g*(1-out)
 
-@sigmoid_grad.mistake('the derivative is multiplied by `inp`: what comes back is `out.g`')
-def _(inp, out): inp.g = inp*out*(1-out)
-
-@sigmoid_grad.mistake('what comes back is added: multiply by it')
-def _(inp, out): inp.g = out.g+out*(1-out)
-
-@sigmoid_grad.mistake('`inp` stands in the place of its sigmoid, and what comes back, `out.g`, is not used')
-def _(inp, out): inp.g = inp*(1-inp)
-
-@sigmoid_grad.mistake('the second factor is `1-out`, not `1-inp`')
-def _(inp, out): inp.g = out.g*out*(1-inp)
-
-@sigmoid_grad.mistake('brackets are missing: `out*1-out` takes `out` away at the end')
-def _(inp, out): inp.g = out.g*out*1-out
+@sigmoid_grad.mistake('the sign is turned: the factor is `1-out`')
+def _(inp, out): inp.g = out.g*out*(out-1)
 
 @sigmoid_grad.mistake('`1-out**2` belongs to another function, tanh: for the sigmoid it is `out*(1-out)`')
 def _(inp, out): inp.g = out.g*(1-out**2)
 
-@sigmoid_grad.mistake('the second factor is `1-out`, not `1+out`')
-def _(inp, out): inp.g = out.g*out*(1+out)
+@sigmoid_grad.mistake('nothing is written into `inp.g`: assign to it, `inp.g = ...`')
+def _(inp, out): return out.g
 
 # %% ../../nbs/answers/05_backprop.ipynb #b48de5d5
 def _see_rows(f, inp, w, b, dout):
     f(inp, _with(inp@w.t()+b, dout), w, b)
     return _gs(inp=inp, w=w, b=b)
+def _rows(ni, nk, nj, draw=_d): return draw(ni, nk),draw(nj, nk),draw(nj),draw(ni, nj)
 
-@book.exercise(inputs=lambda: [(_float([1,-2,3],[0,1,-1]), _float([1,2,0],[-1,1,3],[2,0,-2],[1,1,1]), _float(1,2,3,4),
-                                _float([1,-1,2,0],[3,1,-2,5])), (_d(1, 2), _d(3, 2), _d(3), _d(1, 3)),
-                               (_d(5, 3), _d(1, 3), _d(1), _d(5, 1)),
-                               (torch.randn(4, 6), torch.randn(3, 6), torch.randn(3), torch.randn(4, 3))],
-    hints=['Write the shapes down: `inp` is (i,k), `out.g` is (i,j), `w` is (j,k). A gradient has the shape of its tensor.',
+@book.exercise(
+    inputs=lambda: [(_float([1,-2,3],[0,1,-1]), _float([1,2,0],[-1,1,3],[2,0,-2],[1,1,1]), _float(1,2,3,4),
+                     _float([1,-1,2,0],[3,1,-2,5])),
+                    _rows(1, 2, 3), _rows(5, 3, 1), _rows(4, 6, 3, torch.randn)],
+    hints=['Write the shapes down: `inp` is (i,k), `out.g` is (i,j), `w` is (j,k). A gradient has the shape '
+           'of its tensor.',
            'For `inp.g` sum over j, for `w.g` and `b.g` sum over i.',
-           'Only one product of `out.g` and `w` has the shape (i,k), without any transpose. For `w.g`, (j,k), turn `out.g` over.'],
+           'Only one product of `out.g` and `w` has the shape (i,k), without any transpose. '
+           'For `w.g`, (j,k), turn `out.g` over.'],
     difficulty=2, minutes=10, observe=_see_rows)
 def lin_rows_grad(inp, out, w, b): # (i,k), (i,j) with out.g, (j,k), (j,); writes inp.g, w.g, b.g
     "The gradients of `inp@w.t() + b`"
@@ -330,101 +259,64 @@ def lin_rows_grad(inp, out, w, b): # (i,k), (i,j) with out.g, (j,k), (j,); write
     b.g = out.g.sum(0)
 
 # %% ../../nbs/answers/05_backprop.ipynb #891a4387
-@lin_rows_grad.mistake('a transpose is missing or too many: the gradient of `w` comes out as (k,j), but `w` is (j,k)')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,inp.t()@out.g,out.g.sum(0)
+def _rows_but(inp, out, w, b, /, **gs):
+    "The right gradients, some of them replaced"
+    for t,g in zip((inp,w,b), ({'inp':out.g@w, 'w':out.g.t()@inp, 'b':out.g.sum(0)} | gs).values()):
+        if g is not None: t.g = g
 
-@lin_rows_grad.mistake('the factors of a product do not fit: weights (j,k) need other transposes than weights (k,j). Write the shapes down')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w.t(),inp.t()@out.g,out.g.sum(0)
+@lin_rows_grad.mistake('a transpose is missing or too many: the gradient of `w` comes out as (k,j), but `w` '
+                       'is (j,k)')
+def _(inp, out, w, b): _rows_but(inp, out, w, b, w=inp.t()@out.g)
 
-@lin_rows_grad.mistake('the gradient of `b` is summed over the wrong axis: each bias serves all rows of the batch, so sum over axis 0')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum(1)
+@lin_rows_grad.mistake('the factors of a product do not fit: weights (j,k) need other transposes than '
+                       'weights (k,j). '
+                       'Write the shapes down')
+def _(inp, out, w, b): _rows_but(inp, out, w, b, inp=out.g@w.t())
+
+@lin_rows_grad.mistake('the gradient of `b` is summed over the wrong axis: each bias serves all rows of the '
+                       'batch, '
+                       'so sum over axis 0')
+def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g.sum(1))
 
 @lin_rows_grad.mistake('the gradient of `b` is not summed over the batch')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g
+def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g)
 
-@lin_rows_grad.mistake('the gradient of `b` is a mean: the effects on all rows add up, and the division by n is in the loss already')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.mean(0)
+@lin_rows_grad.mistake('the gradient of `b` is a mean: the effects on all rows add up, '
+                       'and the division by n is in the loss already')
+def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g.mean(0))
 
 @lin_rows_grad.mistake('the gradient of `b` keeps the axis of the batch: `b` is `(j,)`, not `(1,j)`')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum(0, keepdim=True)
-
-@lin_rows_grad.mistake('the output itself is used: what comes back is its gradient, `out.g`')
-def _(inp, out, w, b): inp.g,w.g,b.g = out@w,out.t()@inp,out.sum(0)
+def _(inp, out, w, b): _rows_but(inp, out, w, b, b=out.g.sum(0, keepdim=True))
 
 @lin_rows_grad.mistake('`b.g` is not written: the bias has a gradient too')
-def _(inp, out, w, b): inp.g,w.g = out.g@w,out.g.t()@inp
-
-@lin_rows_grad.mistake('nothing is written into `.g`: assign to `inp.g`, `w.g` and `b.g`, and return nothing')
-def _(inp, out, w, b): return out.g@w
-
-@lin_rows_grad.mistake('`w.g` is not written: it belongs to `w` itself. `w.t()` is a new tensor, and what is written into its `.g` stays there')
-def _(inp, out, w, b): lin_grad(inp, out, w.t(), b)
-
-@lin_rows_grad.mistake('the gradient of `b` is one number: sum over the rows only, axis 0')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum()
-
-@lin_rows_grad.mistake('`w.g` is divided by the size of the batch: the division by n is in the loss already')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp/len(inp),out.g.sum(0)
-
-@lin_rows_grad.mistake('the gradient of `b` is 1: that is the derivative of the output by `b`, and what comes back is missing')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,torch.ones_like(b)
+def _(inp, out, w, b): _rows_but(inp, out, w, b, b=None)
 
 @lin_rows_grad.mistake('`inp.g` is not written: without it no layer before this one can learn')
-def _(inp, out, w, b): w.g,b.g = out.g.t()@inp,out.g.sum(0)
+def _(inp, out, w, b): _rows_but(inp, out, w, b, inp=None)
 
-@lin_rows_grad.mistake('all gradients are divided by the size of the batch: the division by n is in the loss already')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w/len(inp),out.g.t()@inp/len(inp),out.g.mean(0)
+@lin_rows_grad.mistake('`w.g` is not written: it belongs to `w` itself. `w.t()` is a new tensor, '
+                       'and what is written into its `.g` stays there')
+def _(inp, out, w, b): lin_grad(inp, out, w.t(), b)
 
-@lin_rows_grad.mistake('`inp.g` is divided by the size of the batch: the division by n is in the loss already')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w/len(inp),out.g.t()@inp,out.g.sum(0)
+@lin_rows_grad.mistake('`w.g` is divided by the size of the batch: the division by n is in the loss already')
+def _(inp, out, w, b): _rows_but(inp, out, w, b, w=out.g.t()@inp/len(inp))
 
-@lin_rows_grad.mistake('for `b.g` the output is summed, not its gradient: `out.g.sum(0)`')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.sum(0)
-
-@lin_rows_grad.mistake('for `w.g` the output is used, not its gradient, `out.g`')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.t()@inp,out.g.sum(0)
-
-@lin_rows_grad.mistake('`w.g` is made of `inp.g`: it needs what went in, `inp`')
-def _(inp, out, w, b):
-    inp.g,b.g = out.g@w,out.g.sum(0)
-    w.g = out.g.t()@inp.g
-
-@lin_rows_grad.mistake('it adds to a `.g` that is not there yet: write `=`, as the functions of the lesson do so far')
-def _(inp, out, w, b):
-    inp.g += out.g@w
-    w.g += out.g.t()@inp
-    b.g += out.g.sum(0)
-
-@lin_rows_grad.mistake('`*` multiplies entry by entry: these are matrix products, `@`')
-def _(inp, out, w, b): inp.g,w.g,b.g = out.g*w,out.g.t()*inp,out.g.sum(0)
-
-@lin_rows_grad.mistake('the signs are turned')
-def _(inp, out, w, b): inp.g,w.g,b.g = -out.g@w,-out.g.t()@inp,-out.g.sum(0)
-
-# %% ../../nbs/answers/05_backprop.ipynb #a764f786
-_w_faults = dict(turned='a transpose is missing or too many at `w.g`', n='`w.g` is divided by the size of the batch')
-_b_faults = dict(axis='`b.g` is summed over the wrong axis', mean='`b.g` is a mean', rows='`b.g` is not summed over the batch',
-                 total='`b.g` is one number', none='`b.g` is not written', keep='`b.g` keeps the axis of the batch')
-def _lin_rows_grad_with(at_w, at_b):
-    def f(inp, out, w, b):
-        inp.g,w.g = out.g@w,out.g.t()@inp
-        w.g = w.g.t() if at_w=='turned' else w.g/len(inp)
-        b.g = dict(axis=out.g.sum(1), mean=out.g.mean(0), rows=out.g, total=out.g.sum(), keep=out.g.sum(0, keepdim=True)).get(at_b)
-    return f
-for _w,_b in product(_w_faults, _b_faults):
-    lin_rows_grad.mistake(f'{_w_faults[_w]}, and {_b_faults[_b]}')(_called(f'_lin_rows_grad_{_w}_{_b}', _lin_rows_grad_with(_w, _b)))
+@lin_rows_grad.mistake('it adds to a `.g` that is not there yet: write `=`, as the functions of the lesson '
+                       'do so far')
+def _(inp, out, w, b): inp.g += out.g@w
 
 # %% ../../nbs/answers/05_backprop.ipynb #b30a3532
 _cubes = _called('(x**3).sum()', lambda x: (x**3).sum())
 _sines = _called('(x.sin()*x.exp()).sum()', lambda x: (x.sin()*x.exp()).sum())
 _norm = _called('x.norm()', lambda x: x.norm())
 
-@book.exercise(inputs=lambda: [(_cubes, _float(1,-2,.5), .1), (_sines, _d(4), 1e-4), (_norm, _d(1)+3, 1e-4),
-                               (_norm, _d(6), .2)],
+@book.exercise(
+    inputs=lambda: [(_cubes, _float(1,-2,.5,0), .1), (_sines, _d(4), 1e-4), (_norm, _d(1)+3, 1e-4),
+                    (_norm, _d(6), .2)],
     hints=['Move one entry at a time, and leave the others where they are.',
            'Work on copies: `up = x.clone()`, then `up[k] += eps`.',
            'The two points are `2*eps` apart.'],
-    difficulty=2, minutes=10, waive=dict(square='the inputs are vectors'))
+    difficulty=2, minutes=10, without='numgrad', waive=dict(square='the inputs are vectors'))
 def central(f, x, eps): # function, (k,) float64, number -> (k,)
     "The gradient of `f` at `x` by central differences"
     g = torch.zeros_like(x)
@@ -435,23 +327,28 @@ def central(f, x, eps): # function, (k,) float64, number -> (k,)
         g[k] = (f(up)-f(down))/(2*eps)
     return g
 
-# %% ../../nbs/answers/05_backprop.ipynb #392e2628
-def _central_by(f, x, eps, slope):
-    "`slope` is given the two values of `f` for each entry"
-    return torch.stack([slope(f(x+e), f(x-e)) for e in eps*torch.eye(len(x), dtype=x.dtype)])
-
 # %% ../../nbs/answers/05_backprop.ipynb #0341ff3b
+def _central_by(f, x, eps, slope):
+    "`slope` is given the values of `f` above, at and below `x`, for each entry"
+    return torch.stack([slope(f(x+e), f(x), f(x-e)) for e in eps*torch.eye(len(x), dtype=x.dtype)])
+
 @central.mistake('it looks to one side only, from `x` to `x+eps`: central differences go to both sides')
-def _central_one_side(f, x, eps):
-    g = torch.zeros_like(x)
-    for k,e in enumerate(torch.eye(len(x), dtype=x.dtype)): g[k] = (f(x+eps*e)-f(x))/eps
-    return g
+def _(f, x, eps): return _central_by(f, x, eps, lambda up, at, down: (up-at)/eps)
+
+@central.mistake('it looks to one side only, from `x-eps` to `x`: central differences go to both sides')
+def _(f, x, eps): return _central_by(f, x, eps, lambda up, at, down: (at-down)/eps)
 
 @central.mistake('the two points are `2*eps` apart, but it divides by `eps`')
 def _(f, x, eps): return 2*central.fn(f, x, eps)
 
+@central.mistake('`d/2*eps` divides by 2 and then *multiplies* by `eps`: write `d/(2*eps)`')
+def _(f, x, eps): return central.fn(f, x, eps)*eps**2
+
 @central.mistake('all entries are moved at once: move one at a time')
 def _(f, x, eps): return torch.zeros_like(x) + (f(x+eps)-f(x-eps))/(2*eps)
+
+@central.mistake('one number comes out: the gradient has one for each entry, so move one entry at a time')
+def _(f, x, eps): return (f(x+eps)-f(x-eps))/(2*eps)
 
 @central.mistake('the entries are moved in `x` itself, and stay moved: work on a copy, or move them back')
 def _(f, x, eps):
@@ -463,39 +360,6 @@ def _(f, x, eps):
         g[k] = (up-f(x))/(2*eps)
     return g
 
-@central.mistake('`d/2*eps` divides by 2 and then *multiplies* by `eps`: write `d/(2*eps)`')
-def _(f, x, eps): return central.fn(f, x, eps)*eps**2
-
-@central.mistake('the two points are one: `up = x` makes no copy, and neither does `x[:]`')
-def _(f, x, eps): return torch.zeros_like(x)
-
-@central.mistake('it looks to one side only, from `x-eps` to `x`: central differences go to both sides')
-def _(f, x, eps):
-    g = torch.zeros_like(x)
-    for k,e in enumerate(torch.eye(len(x), dtype=x.dtype)): g[k] = (f(x)-f(x-eps*e))/eps
-    return g
-
-@central.mistake('one number comes out: the gradient has one for each entry, so move one entry at a time')
-def _(f, x, eps): return (f(x+eps)-f(x-eps))/(2*eps)
-
-@central.mistake('the entries are moved by half of `eps`: the points are `x-eps` and `x+eps`')
-def _(f, x, eps): return central.fn(f, x, eps/2)
-
-@central.mistake('the entries are moved by `eps/2`, and it divides by `2*eps`: the points are `x-eps` and `x+eps`')
-def _(f, x, eps): return central.fn(f, x, eps/2)/2
-
-@central.mistake('the difference is not divided: it must be, by `2*eps`')
-def _(f, x, eps): return central.fn(f, x, eps)*2*eps
-
-@central.mistake('the sign is turned: it is the upper value minus the lower one')
-def _(f, x, eps): return -central.fn(f, x, eps)
-
-@central.mistake('that is the exact gradient, by autograd: here it is to be measured, by differences')
-def _(f, x, eps):
-    leaf = x.clone().requires_grad_()
-    f(leaf).backward()
-    return leaf.grad
-
 @central.mistake('entries that were moved stay moved when the next one is: make new copies for each entry')
 def _(f, x, eps):
     g,up,down = torch.zeros_like(x),x.clone(),x.clone()
@@ -505,46 +369,35 @@ def _(f, x, eps):
         g[k] = (f(up)-f(down))/(2*eps)
     return g
 
-@central.mistake('`return` stands inside the loop, so only the first entry is looked at')
-def _(f, x, eps): return central.fn(f, x, eps)[0]
+@central.mistake('the two points are one: `up = x` makes no copy, and neither does `x[:]`')
+def _(f, x, eps): return torch.zeros_like(x)
 
-@central.mistake('the last entry is left out: `range(len(x))` ends with it')
-def _(f, x, eps): return torch.cat([central.fn(f, x, eps)[:-1], torch.zeros_like(x[-1:])])
-
-@central.mistake('the two values are added: it is their difference')
-def _(f, x, eps): return _central_by(f, x, eps, lambda up, down: (up+down)/(2*eps))
-
-@central.mistake('brackets are missing: only the second value is divided, `up-down/(2*eps)`')
-def _(f, x, eps): return _central_by(f, x, eps, lambda up, down: up-down/(2*eps))
-
-@central.mistake('`eps` is missing where it divides: the two points are `2*eps` apart')
-def _(f, x, eps): return _central_by(f, x, eps, lambda up, down: (up-down)/2)
-
-@central.mistake('an entry is set to `eps`, not moved by it: write `+=` and `-=`')
+@central.mistake('`eps` is not used: that is the slope for a step next to nothing, or the exact one')
 def _(f, x, eps):
-    g = torch.zeros_like(x)
-    for k in range(len(x)):
-        up,down = x.clone(),x.clone()
-        up[k],down[k] = eps,-eps
-        g[k] = (f(up)-f(down))/(2*eps)
-    return g
+    leaf = x.clone().requires_grad_()
+    return torch.autograd.grad(f(leaf), leaf)[0]
 
-@central.mistake('one of the two points is `x` itself: the points are `x-eps` and `x+eps`')
-def _(f, x, eps): return _central_one_side(f, x, eps)/2
-
-@central.mistake('`f` is given one entry alone: it takes the whole vector, in which one entry is moved')
-def _(f, x, eps): return torch.stack([(f(v+eps)-f(v-eps))/(2*eps) for v in x])
+@central.mistake('`return` stands inside the loop, so only the first entry is looked at')
+def _(f, x, eps): return torch.cat([central.fn(f, x, eps)[:1], torch.zeros_like(x[1:])])
 
 # %% ../../nbs/answers/05_backprop.ipynb #233299b3
 def _deep(n, *sizes): return _d(n, sizes[0]), _d(n), [(_d(i, o),_d(o)) for i,o in zip(sizes, sizes[1:])]
 def _see_deep(f, x, y, layers):
-    f(x, y, layers)
-    return _gs(x=x, **{f'{n}{k}':t for k,l in enumerate(layers) for n,t in zip('wb', l)})
+    "What reads a gradient too early always ends in one error: which gradients are there by then tells more"
+    ts = dict(x=x, **{f'{n}{k}':t for k,l in enumerate(layers) for n,t in zip('wb', l)})
+    try: f(x, y, layers)
+    except AttributeError as e:
+        if "no attribute 'g'" not in str(e): raise
+        by_then = ', '.join(f'`{n}.g`' for n,t in ts.items() if getattr(t, 'g', None) is not None)
+        raise Wrong(f'A gradient is read before it is written. Written by then: {by_then or "none"}.') from e
+    return _gs(**ts)
 
-@book.exercise(inputs=lambda: [_deep(3, 4, 1), _deep(5, 4, 3, 1), _deep(1, 2, 3, 1), _deep(6, 3, 4, 5, 2, 1)],
+@book.exercise(
+    inputs=lambda: [_deep(3, 4, 1), _deep(5, 4, 3, 1), _deep(1, 2, 3, 1), _deep(6, 3, 4, 5, 2, 1)],
     hints=['On the way forward keep, for each layer, what went in and what came out. A list is enough.',
            'Then `mse_grad` once, and the layers in `reversed` order.',
-           'Between two layers there is a `relu`: before `lin_grad` of a layer that is not the last comes `relu_grad`.'],
+           'Between two layers there is a `relu`: before `lin_grad` of a layer that is not the last comes '
+           '`relu_grad`.'],
     difficulty=3, minutes=20, observe=_see_deep)
 def deep_step(x, y, layers): # (i,k), (i,), [((k,h),(h,)), ...]; writes .g
     "Gradients of the loss of a net of any depth"
@@ -558,109 +411,98 @@ def deep_step(x, y, layers): # (i,k), (i,), [((k,h),(h,)), ...]; writes .g
         if k<len(way)-1: relu_grad(out, way[k+1][0])
         lin_grad(inp, out, w, b)
 
-# %% ../../nbs/answers/05_backprop.ipynb #3d3a9812
-def _deep_backward(way, relus):
-    for k,(inp,out,w,b) in reversed(list(enumerate(way))):
-        if k<len(way)-1:
-            if relus: relu_grad(out, way[k+1][0])
-            else: out.g = way[k+1][0].g
-        lin_grad(inp, out, w, b)
-def _deep_forward(x, layers, act=relu):
+# %% ../../nbs/answers/05_backprop.ipynb #31c8838f
+def _way(x, layers, act=relu):
+    "For each layer: what went in, what came out, w, b"
     way,inp = [],x
     for w,b in layers:
         way.append((inp, lin(inp, w, b), w, b))
         inp = act(way[-1][1])
     return way
-
-# %% ../../nbs/answers/05_backprop.ipynb #d3f6758b
-def _deep_own(way, targ, times=torch.Tensor.t, over=0):
-    "The way back with formulas of its own"
-    mse_grad(way[-1][1], targ)
-    dout = way[-1][1].g
+def _back(way, relus=True):
     for k,(inp,out,w,b) in reversed(list(enumerate(way))):
-        if k<len(way)-1: dout = dout*(out>0)
-        w.g,b.g,dout = times(inp.t()@dout),dout.sum(over),dout@w.t()
-    way[0][0].g = dout
+        if k<len(way)-1:
+            if relus: relu_grad(out, way[k+1][0])
+            else: out.g = way[k+1][0].g
+        lin_grad(inp, out, w, b)
 
-# %% ../../nbs/answers/05_backprop.ipynb #31c8838f
 @deep_step.mistake('on the way back the ReLUs are missing: `relu_grad` between two layers')
 def _(x, y, layers):
-    way = _deep_forward(x, layers)
+    way = _way(x, layers)
     mse_grad(way[-1][1], y)
-    _deep_backward(way, False)
+    _back(way, False)
 
 @deep_step.mistake('there is a ReLU after the last layer too: its output goes into the loss as it is')
 def _(x, y, layers):
-    way = _deep_forward(x, layers)
+    way = _way(x, layers)
     last = relu(way[-1][1])
     mse_grad(last, y)
     relu_grad(way[-1][1], last)
-    _deep_backward(way, True)
+    _back(way)
 
 @deep_step.mistake('there is no ReLU between the layers')
 def _(x, y, layers):
-    way = _deep_forward(x, layers, lambda t: t.clone())
+    way = _way(x, layers, torch.clone)
     mse_grad(way[-1][1], y)
-    _deep_backward(way, False)
+    _back(way, False)
 
-@deep_step.mistake('before the last layer a gradient is read before it is written: go from the last layer to the first, and give `relu_grad` what went in, then what came out')
+@deep_step.mistake('the way back begins without a gradient: `mse_grad` writes the first one, at the last '
+                   'output')
+def _(x, y, layers): _back(_way(x, layers))
+
+@deep_step.mistake('the way back begins at the first layer, or `relu_grad` gets its tensors in the wrong '
+                   'order: '
+                   'a gradient is read before it is written, and no parameter has one yet')
 def _(x, y, layers):
-    way = _deep_forward(x, layers)
+    way = _way(x, layers)
     mse_grad(way[-1][1], y)
-    for inp,out,w,b in way: lin_grad(inp, out, w, b)
+    for o in way: lin_grad(*o)
 
-@deep_step.mistake('each layer has a ReLU on the way forward, the last one too, and none has one on the way back')
+@deep_step.mistake('the gradient stops between the last two layers: before `lin_grad` of a layer comes the '
+                   '`relu_grad` '
+                   'that writes the `.g` of its output; it gets what went in, then what came out')
 def _(x, y, layers):
-    acts = [x]
-    for w,b in layers: acts.append(relu(lin(acts[-1], w, b)))
-    mse_grad(acts[-1], y)
-    for k in reversed(range(len(layers))): lin_grad(acts[k], acts[k+1], *layers[k])
-
-@deep_step.mistake('a gradient is read before it is written: the way back begins with `mse_grad` at the last output, which has no ReLU')
-def _(x, y, layers): _deep_backward(_deep_forward(x, layers), True)
+    way = _way(x, layers)
+    mse_grad(way[-1][1], y)
+    for o in way[::-1]: lin_grad(*o)
 
 @deep_step.mistake('`x.g` is not written: the way back ends at `x` itself, not at a copy')
 def _(x, y, layers): deep_step.fn(x.clone(), y, layers)
 
-@deep_step.mistake('the division by n is missing in the gradient of the loss: it is a mean')
-def _(x, y, layers):
-    way = _deep_forward(x, layers)
-    way[-1][1].g = 2*(way[-1][1]-y[:,None])
-    _deep_backward(way, True)
-
-@deep_step.mistake('a transpose is missing or too many: each `w.g` comes out turned over, it is `inp.t()@dout`')
-def _(x, y, layers): _deep_own(_deep_forward(x, layers), y)
-
-@deep_step.mistake('each `b.g` is summed over the wrong axis: sum over the rows of the batch, axis 0')
-def _(x, y, layers): _deep_own(_deep_forward(x, layers), y, torch.clone, 1)
-
-@deep_step.mistake('the factors of a product do not fit, a transpose is missing: it is `inp.t()@dout` and `dout@w.t()`')
-def _(x, y, layers):
-    out = _deep_forward(x, layers)[-1][1]
-    mse_grad(out, y)
-    for w,b in layers: out.g@w
-
-@deep_step.mistake('each `b.g` is a mean: the effects on all rows add up, and the division by n is in the loss already')
+@deep_step.mistake('`x.g` is cut by a ReLU that is not there: nothing came before `x`')
 def _(x, y, layers):
     deep_step.fn(x, y, layers)
-    for w,b in layers: b.g = b.g/len(y)
+    x.g = x.g*(x>0)
+
+@deep_step.mistake('the division by n is missing in the gradient of the loss: it is a mean')
+def _(x, y, layers):
+    way = _way(x, layers)
+    way[-1][1].g = 2*(way[-1][1]-y[:,None])
+    _back(way)
+
+@deep_step.mistake('a transpose is missing or too many: each `w.g` comes out turned over, it is '
+                   '`inp.t()@dout`')
+def _(x, y, layers):
+    deep_step.fn(x, y, layers)
+    for w,b in layers: w.g = w.g.t()
 
 @deep_step.mistake('the way back ends before the first layer: `range(..., -1, -1)` reaches layer 0')
 def _(x, y, layers):
-    way = _deep_forward(x, layers)
+    way = _way(x, layers)
     mse_grad(way[-1][1], y)
     for k in range(len(way)-1, 0, -1):
         lin_grad(*way[k])
         relu_grad(way[k-1][1], way[k][0])
 
-@deep_step.mistake('only the last layer has gradients: keep what went into the others too, and go back through all')
+@deep_step.mistake('only the last layer has gradients: keep what went into the others too, and go back '
+                   'through all')
 def _(x, y, layers):
-    way = _deep_forward(x, layers)
+    way = _way(x, layers)
     mse_grad(way[-1][1], y)
     lin_grad(*way[-1])
 
 @deep_step.mistake('nothing is written into `.g`: `mse_grad` begins the way back, then comes each layer')
-def _(x, y, layers): _deep_forward(x, layers)
+def _(x, y, layers): _way(x, layers)
 
 @deep_step.mistake('it knows nets of two layers only: go through `layers` in a loop')
 def _(x, y, layers):
@@ -669,20 +511,27 @@ def _(x, y, layers):
 
 # %% ../../nbs/answers/05_backprop.ipynb #28959bf9
 def _see_mul(f, a, b, dout, old):
-    "`old` is what stands in `a.g` and `b.g` before, if anything"
+    "`old` is what stands in `a.g` and `b.g` before: two gradients, two times None, or nothing"
     if old is not None: a.g,b.g = old
     out = _with(a*b, dout)
-    f(a, b, out)
+    try: f(a, b, out)
+    except TypeError as e:
+        if 'NoneType' not in str(e): raise
+        raise Wrong('It adds to a `.g` that is `None`.') from e
     return _gs(a=a, b=b, out=out)
 def _same_twice(a, dout, old=None): return a, a, dout, None if old is None else (old,old)
 
-@book.exercise(inputs=lambda: [(_float(2,-3), _float(5,7), _float(1,10), None),
-                               (_float(2,-3), _float(5,7), _float(1,10), (_float(100,100),_float(-50,0))),
-                               _same_twice(_float(3,-4,.5), _float(1,2,-3)), (_d(2, 3), _d(2, 3), _d(2, 3), (_d(2, 3),_d(2, 3))),
-                               _same_twice(_d(4, 2), _d(4, 2)), _same_twice(_float(3,-4), _float(1,2), _float(10,20))],
+@book.exercise(
+    inputs=lambda: [(_float(2,-3,0), _float(5,7,4), _float(1,10,3), None),
+                    (_float(2,-3), _float(5,0), _float(1,10), (_float(100,100),_float(-50,0))),
+                    _same_twice(_float(3,-4,.5), _float(1,2,-3)), (_d(2, 3), _d(2, 3), _d(2, 3),
+                    (_d(2, 3),_d(2, 3))),
+                    (_float(2,-1), _float(3,5), _float(-1,4), (None,None)),
+                    _same_twice(_d(4, 2), _d(4, 2)), _same_twice(_float(3,-4), _float(1,2), _float(10,20))],
     hints=['Each factor gets what comes back times the *other* factor.',
            'If there is an `.g` already, add to it. `add_grad` of the lesson does so.',
-           'For `mul_grad(a, a, out)`, the second addition must find what the first one left: add one after the other.'],
+           'For `mul_grad(a, a, out)`, the second addition must find what the first one left: add one after '
+           'the other.'],
     difficulty=2, minutes=10, observe=_see_mul)
 def mul_grad(a, b, out): # same shapes, out = a*b with out.g; adds to a.g, b.g
     "Adds the gradients of a product to those that are there"
@@ -690,16 +539,22 @@ def mul_grad(a, b, out): # same shapes, out = a*b with out.g; adds to a.g, b.g
     add_grad(b, out.g*a)
 
 # %% ../../nbs/answers/05_backprop.ipynb #5df3df98
-@mul_grad.mistake('the gradients are overwritten: what came back before is lost, and for `a*a` one of the two factors. Add them up')
+def _had(t):
+    "What stands in `t.g`, or 0"
+    g = getattr(t, 'g', None)
+    return 0 if g is None else g
+
+@mul_grad.mistake('the gradients are overwritten: what came back before is lost, and for `a*a` one of the '
+                  'two factors. '
+                  'Add them up')
 def _(a, b, out): a.g,b.g = out.g*b,out.g*a
 
 @mul_grad.mistake('each factor gets its own value: it must be the value of the *other* factor')
 def _(a, b, out): add_grad(a, out.g*a); add_grad(b, out.g*b)
 
-@mul_grad.mistake('both old gradients are read before either is written: for `mul_grad(a, a, out)` the first addition is lost')
-def _(a, b, out):
-    ga,gb = getattr(a, 'g', 0),getattr(b, 'g', 0)
-    a.g,b.g = ga+out.g*b,gb+out.g*a
+@mul_grad.mistake('for `mul_grad(a, a, out)` one of the two additions is lost: both old gradients are read '
+                  'before either is written, or there is only one addition')
+def _(a, b, out): a.g,b.g = _had(a)+out.g*b,_had(b)+out.g*a
 
 @mul_grad.mistake('what comes back, `out.g`, is not used: multiply by it')
 def _(a, b, out): add_grad(a, b.clone()); add_grad(b, a.clone())
@@ -709,74 +564,54 @@ def _(a, b, out):
     a.g = a.g + out.g*b
     b.g = b.g + out.g*a
 
-@mul_grad.mistake('`+=` changes the old gradient in place, and another tensor may hold the same one: write `a.g = a.g + ...`')
+@mul_grad.mistake('after `zero_grad` there is a `.g`, but it is `None`: ask `getattr(a, "g", None) is None`')
+def _(a, b, out):
+    a.g = getattr(a, 'g', 0) + out.g*b
+    b.g = getattr(b, 'g', 0) + out.g*a
+
+@mul_grad.mistake('`+=` changes the old gradient in place, and another tensor may hold the same one: '
+                  'write `a.g = a.g + ...`')
 def _(a, b, out):
     for p,q in (a,b),(b,a):
         if getattr(p, 'g', None) is None: p.g = torch.zeros_like(p)
         p.g += out.g*q
 
-@mul_grad.mistake('the factors are missing: each gets what comes back times the *other* one')
-def _(a, b, out): add_grad(a, out.g); add_grad(b, out.g)
-
-@mul_grad.mistake('the output itself is used: what comes back is its gradient, `out.g`')
-def _(a, b, out): add_grad(a, out*b); add_grad(b, out*a)
-
 @mul_grad.mistake('`b` gets nothing: both factors have a gradient')
 def _(a, b, out): add_grad(a, out.g*b)
 
-@mul_grad.mistake('where there is no `.g` yet, both factors begin anew: for `a*a` the second one must add to the first')
-def _(a, b, out):
-    old = hasattr(a, 'g')
-    for p,q in (a,b),(b,a): p.g = p.g+out.g*q if old else out.g*q
-
-@mul_grad.mistake('for `a*a` the old gradient is overwritten: add to it there too')
-def _(a, b, out):
-    if a is b: a.g = 2*a*out.g
-    else: mul_grad.fn(a, b, out)
+@mul_grad.mistake('`a.g` is overwritten: add to it, as to `b.g`')
+def _(a, b, out): a.g = out.g*b; add_grad(b, out.g*a)
 
 @mul_grad.mistake('`b.g` is overwritten: add to it, as to `a.g`')
-def _(a, b, out):
-    add_grad(a, out.g*b)
-    b.g = out.g*a
+def _(a, b, out): add_grad(a, out.g*b); b.g = out.g*a
 
-@mul_grad.mistake('`a.g` is overwritten: add to it, as to `b.g`')
-def _(a, b, out):
-    a.g = out.g*b
-    add_grad(b, out.g*a)
-
-@mul_grad.mistake('what came back before is forgotten first: add to it')
-def _(a, b, out):
-    zero_grad(a, b)
-    mul_grad.fn(a, b, out)
-
-@mul_grad.mistake('both get the value of `b`: `b` itself gets what comes back times `a`')
-def _(a, b, out): add_grad(a, out.g*b); add_grad(b, out.g*b)
-
-@mul_grad.mistake('nothing is written into `a.g` and `b.g`: `add_grad(a, ...)` does it, and its first argument is the tensor')
+@mul_grad.mistake('nothing is written into `a.g` and `b.g`: `add_grad(a, ...)` does it, '
+                  'and its first argument is the tensor')
 def _(a, b, out): return out.g*b,out.g*a
-
-@mul_grad.mistake('the gradients are overwritten, and each factor gets its own value, not that of the other')
-def _(a, b, out): a.g,b.g = out.g*a,out.g*b
-
-@mul_grad.mistake('the gradients are overwritten, and what comes back, `out.g`, is not used')
-def _(a, b, out): a.g,b.g = b.clone(),a.clone()
 
 # %% ../../nbs/answers/05_backprop.ipynb #0e776d61
 def _see_scale(cls, s, inp, dout):
     "Two calls and two ways back of one layer, so that gradients have to add up"
     layer = cls(s)
     out = layer(inp)
-    if getattr(out, 'shape', None)!=inp.shape: return {'output':out}
+    if out is None: raise Wrong('`forward` returns nothing (`None`): is `return` missing?')
+    if getattr(out, 'shape', None)!=inp.shape:
+        raise Wrong(f'The output is {brief(out)}, not as large as the input: each column has its own number')
     layer.backward(dout)
     first = {'output':out} | _gs(inp=inp, s=s, dout=dout)
     layer(inp)
     layer.backward(2*dout)
     return first | {f'{n} after a second step':g for n,g in _gs(inp=inp, s=s).items()}
 
-@book.exercise(inputs=lambda: [(_float(2,-1,.5), _float([1,2,3],[4,5,-6]), _float([1,0,-1],[10,20,30])),
-                               (_float(3), _float([-2]), _float([5])), (_d(2), _d(5, 2), _d(5, 2)), (_d(4), _d(1, 4), _d(1, 4))],
-    hints=['`__init__(self, s)` keeps `s`. `forward(self, inp)` returns the output. `bwd(self, dout, inp)` adds gradients, with `add_grad`.',
-           'Each input is multiplied by its `s`, so its gradient is `dout*s`. What is the gradient of `s`, by the same rule?',
+@book.exercise(
+    inputs=lambda: [(_float(2,-1,.5), _float([1,2,3],[4,5,-6]), _float([1,0,-1],[10,20,30])),
+                    (_float(0,2), _float([0,0],[3,0],[-1,4]), _float([2,5],[-7,1],[3,0])),
+                    (_float(3), _float([-2]), _float([5])), (_d(2), _d(5, 2), _d(5, 2)), (_d(4), _d(1, 4),
+                    _d(1, 4))],
+    hints=['`__init__(self, s)` keeps `s`. `forward(self, inp)` returns the output. '
+           '`bwd(self, dout, inp)` adds gradients, with `add_grad`.',
+           'Each input is multiplied by its `s`, so its gradient is `dout*s`. What is the gradient of `s`, '
+           'by the same rule?',
            '`s` was stretched over all rows, so its gradient is a sum over the rows: `(dout*inp).sum(0)`.'],
     difficulty=2, minutes=10, observe=_see_scale)
 class Scale(Layer):
@@ -788,97 +623,78 @@ class Scale(Layer):
         add_grad(self.s, (dout*inp).sum(0))
 
 # %% ../../nbs/answers/05_backprop.ipynb #bf6bda13
+class _Scales(Scale.fn):
+    "Adds what `of_inp` and `of_s` give"
+    def of_inp(self, dout, inp): return dout*self.s
+    def of_s(self, dout, inp): return (dout*inp).sum(0)
+    def bwd(self, dout, inp):
+        for t,g in ((inp,self.of_inp(dout, inp)), (self.s,self.of_s(dout, inp))):
+            if g is not None: add_grad(t, g)
+
 @Scale.mistake('the gradients are overwritten: use `add_grad`, as a tensor may be used twice')
-class _(Scale.fn):
+class _(_Scales):
     def bwd(self, dout, inp): inp.g,self.s.g = dout*self.s,(dout*inp).sum(0)
 
-@Scale.mistake('the gradient of `s` is not summed over the rows: `s` is `(k,)`, and it serves every row')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*self.s)
-        self.s.g = getattr(self.s, 'g', 0) + dout*inp
-
-@Scale.mistake('`add_grad` gets a gradient of another shape than its tensor: that of `s` is a sum over the rows, axis 0, that of `inp` is no sum')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*self.s)
-        add_grad(self.s, dout*inp)
-
-@Scale.mistake('the gradient of `s` is missing: add it to the tensor that was passed, not to a copy')
-class _(Scale.fn):
-    def bwd(self, dout, inp): add_grad(inp, dout*self.s)
-
-@Scale.mistake('the gradient of `inp` is missing: without it no layer before this one can learn')
-class _(Scale.fn):
-    def bwd(self, dout, inp): add_grad(self.s, (dout*inp).sum(0))
-
-@Scale.mistake('what comes back, `dout`, is not used in `bwd`: multiply by it')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, self.s.expand_as(inp).clone())
-        add_grad(self.s, inp.sum(0))
-
-@Scale.mistake('`inp` and `dout` are in the wrong order: it is `bwd(self, dout, inp)`')
-class _(Scale.fn):
-    def bwd(self, inp, dout): super().bwd(dout, inp)
-
-@Scale.mistake('the gradient of `s` is summed over the wrong axis: it has an entry for each column, so sum over the rows, axis 0')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*self.s)
-        add_grad(self.s, (dout*inp).sum(1))
-
-@Scale.mistake('the gradient of `s` is a mean: the effects on all rows add up')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*self.s)
-        add_grad(self.s, (dout*inp).mean(0))
-
-@Scale.mistake('the two factors are swapped: the gradient of `inp` is `dout` times `s`, that of `s` is `dout` times `inp`')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*inp)
-        add_grad(self.s, (dout*self.s).sum(0))
-
-@Scale.mistake('`@` adds up the columns: each column is multiplied by its own number and stays, `inp*s`')
-class _(Scale.fn):
-    def forward(self, inp): return inp@self.s
-
-@Scale.mistake('`bwd` adds no gradient: it must call `add_grad` for `inp` and for `self.s`, what it returns is not used')
-class _(Scale.fn):
-    def bwd(self, dout, inp): return dout*self.s
-
 @Scale.mistake('the gradient of `s` is overwritten: use `add_grad` for it too')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*self.s)
-        self.s.g = (dout*inp).sum(0)
+class _(_Scales):
+    def of_s(self, dout, inp): self.s.g = (dout*inp).sum(0)
 
 @Scale.mistake('the gradient of `inp` is overwritten: use `add_grad` for it too')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        inp.g = dout*self.s
-        add_grad(self.s, (dout*inp).sum(0))
+class _(_Scales):
+    def of_inp(self, dout, inp): inp.g = dout*self.s
+
+@Scale.mistake('`add_grad` gets a gradient of another shape than its tensor: that of `s` is a sum over the '
+               'rows, '
+               'axis 0, that of `inp` is no sum')
+class _(_Scales):
+    def of_s(self, dout, inp): return dout*inp
+
+@Scale.mistake('the gradient of `s` is missing: add it to the tensor that was passed, not to a copy')
+class _(_Scales):
+    def of_s(self, dout, inp): return None
+
+@Scale.mistake('the gradient of `inp` is missing: without it no layer before this one can learn')
+class _(_Scales):
+    def of_inp(self, dout, inp): return None
+
+@Scale.mistake('what comes back, `dout`, is not used in `bwd`: multiply by it')
+class _(_Scales):
+    def of_inp(self, dout, inp): return self.s.expand_as(inp).clone()
+    def of_s(self, dout, inp): return inp.sum(0)
+
+@Scale.mistake('`inp` and `dout` are in the wrong order: it is `bwd(self, dout, inp)`')
+class _(_Scales):
+    def bwd(self, inp, dout): super().bwd(dout, inp)
+
+@Scale.mistake('the gradient of `s` is summed over the wrong axis: it has an entry for each column, '
+               'so sum over the rows, axis 0')
+class _(_Scales):
+    def of_s(self, dout, inp): return (dout*inp).sum(1)
+
+@Scale.mistake('`Scale` is no `Layer`: write `class Scale(Layer)`, which calls `forward` and `bwd`')
+class _:
+    def __init__(self, s): self.s = s
+    def forward(self, inp): return inp*self.s
+
+@Scale.mistake('the gradient of `s` is a mean: the effects on all rows add up')
+class _(_Scales):
+    def of_s(self, dout, inp): return (dout*inp).mean(0)
+
+@Scale.mistake('the two factors are swapped: the gradient of `inp` is `dout` times `s`, that of `s` is '
+               '`dout` times `inp`')
+class _(_Scales):
+    def of_inp(self, dout, inp): return dout*inp
+    def of_s(self, dout, inp): return (dout*self.s).sum(0)
 
 @Scale.mistake('the gradient of `s` is that of a bias: `s` is multiplied by `inp`, so its gradient is too')
-class _(Scale.fn):
-    def bwd(self, dout, inp):
-        add_grad(inp, dout*self.s)
-        add_grad(self.s, dout.sum(0))
+class _(_Scales):
+    def of_s(self, dout, inp): return dout.sum(0)
 
-@Scale.mistake('`s` is added: the output is `inp*s`')
-class _(Scale.fn):
-    def forward(self, inp): return inp+self.s
-    def bwd(self, dout, inp):
-        add_grad(inp, dout)
-        add_grad(self.s, dout.sum(0))
+@Scale.mistake('`@` adds up the columns: each column is multiplied by its own number and stays, `inp*s`')
+class _(_Scales):
+    def forward(self, inp): return inp@self.s
 
-# %% ../../nbs/answers/05_backprop.ipynb #82904aa9
-class _ScaleWrites(Scale.fn):
-    "Overwrites both gradients; that of `s` is `of_s`"
-    def bwd(self, dout, inp): inp.g,self.s.g = dout*self.s,self.of_s(dout*inp)
-
-for _name,_words,_of_s in (('Rows', 'not summed over the rows', lambda g: g), ('Axis', 'summed over the wrong axis', lambda g: g.sum(1)),
-                           ('Mean', 'a mean', lambda g: g.mean(0)), ('Total', 'one number', lambda g: g.sum())):
-    Scale.mistake(f'the gradients are overwritten, and that of `s` is {_words}')(
-        type(f'_ScaleWrites{_name}', (_ScaleWrites,), dict(of_s=staticmethod(_of_s))))
+@Scale.mistake('`bwd` adds no gradient: it must call `add_grad` for `inp` and for `self.s`, '
+               'what it returns is not used')
+class _(_Scales):
+    def bwd(self, dout, inp): return dout*self.s

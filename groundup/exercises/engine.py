@@ -6,7 +6,7 @@
 __all__ = ['book', 'progress', 'tracked', 'Square', 'LeakyReLU', 'Scale', 'backward_order', 'grad_of', 'sigmoid', 'take_rows']
 
 # %% ../../nbs/answers/06_engine.ipynb #a7c6163d
-import inspect
+import inspect, sys
 from collections import Counter
 import torch
 from ..engine import Var, graph_order, record
@@ -25,12 +25,22 @@ def _random_graph():
         names.append(f'r{k}')
     return graph, {n for n in 'abcde' if torch.rand(())<.3}
 
-@book.exercise(inputs=lambda: [({'h':['x','w'], 'y':['h','b']}, {'w'}), ({'h':['x','w'], 'y':['h','b']}, {'b'}), ({'p':['x','x']}, set()), ({'p':['x','x'], 'q':['p','u'], 'r':['u','x']}, {'x'}),
-                               ({'p':['x','u'], 'q':['u','u'], 's':['p','q'], 'r':['q']}, {'x'}), ({}, {'w'}), _random_graph()],
-    hints=['A result is tracked when at least one of its operands is. Operands are leaves or earlier results.',
-           'Keep a growing set of all tracked names. It begins with `wants`.',
+def _kept_set(f, graph, wants):
+    before = set(wants)
+    out = f(graph, wants)
+    if wants!=before: raise Wrong('The set `wants` is changed, and it is not yours: copy it, `set(wants)`.')
+    return out
+
+_names_only = dict(negative='there are only names', square='no arrays', random='graphs hold no numbers')
+
+@book.exercise(inputs=lambda: [
+        ({'h':['x','w'], 'y':['h','b']}, {'w'}), ({'h':['x','w'], 'y':['h','b']}, {'b'}),
+        ({'p':['x','x']}, set()), ({'p':['x','x'], 'q':['p','u'], 'r':['u','x']}, {'x'}),
+        ({'p':['x','u'], 'q':['u','u'], 's':['p','q'], 'r':['q']}, {'x'}), ({}, {'w'}), _random_graph()],
+    hints=['A result is tracked when one of its operands is. Operands are leaves or earlier results.',
+           'Keep a growing set of all tracked names. It begins with what is in `wants`.',
            'For each result: is any operand in the set? If so, put the result into it too.'],
-    difficulty=1, minutes=5, waive=dict(negative='there are only names', square='there are no arrays', random='graphs hold no numbers'))
+    difficulty=1, minutes=5, observe=_kept_set, waive=_names_only)
 def tracked(graph, wants): # {'h':['x','w'], 'y':['h','b']}, {'w'} -> {'h':True, 'y':True}
     "Which results are tracked"
     known,out = set(wants),{}
@@ -54,7 +64,7 @@ def _(graph, wants): return {name:any(o in wants for o in operands) for name,ope
 @tracked.mistake('every result is tracked: those without a tracked operand are not')
 def _(graph, wants): return {name:True for name in graph}
 
-@tracked.mistake('the tracked names come out in a set or list: a dictionary with `True` or `False` for each result is asked for')
+@tracked.mistake('the tracked names come out in a set: a dictionary with `True` or `False` is asked for')
 def _(graph, wants): return {name for name,t in tracked.fn(graph, wants).items() if t}
 
 @tracked.mistake('results that are not tracked are left out: they belong in the dictionary too, with `False`')
@@ -68,14 +78,6 @@ def _(graph, wants):
     known = set(wants)
     return {name:o[0] in known and not known.add(name) for name,o in graph.items()}
 
-@tracked.mistake('the last operand decides: one tracked operand is enough, whichever it is')
-def _(graph, wants):
-    known = set(wants)
-    return {name:o[-1] in known and not known.add(name) for name,o in graph.items()}
-
-@tracked.mistake('the results have lost their names: a dictionary is asked for')
-def _(graph, wants): return list(tracked.fn(graph, wants).values())
-
 @tracked.mistake('a leaf is looked up among the results: it is no key, look in `wants` first')
 def _(graph, wants):
     out = {}
@@ -86,45 +88,79 @@ def _(graph, wants):
 def _(graph, wants):
     for item in tracked.fn(graph, wants).items(): return dict([item])
 
+@tracked.mistake('the last operand decides: one tracked operand is enough, whichever it is')
+def _(graph, wants):
+    known = set(wants)
+    return {name:o[-1] in known and not known.add(name) for name,o in graph.items()}
+
 # %% ../../nbs/answers/06_engine.ipynb #3e030464
-def _check_function(f):
+def _check_function(f, args):
     if not issubclass(f, torch.autograd.Function):
-        raise Wrong(f'PyTorch does not know what it is: write `class {f.__name__}(torch.autograd.Function):`.')
-    for name in ('forward','backward'):
-        if {'self','ctx'} <= {*inspect.signature(getattr(f, name)).parameters}:
-            raise Wrong(f'`{name}` has a `self`, and there is no object: write `@staticmethod` above it, and begin with `ctx`.')
+        raise Wrong(f'PyTorch does not know it: write `class {f.__name__}(torch.autograd.Function):`.')
+    for name,n in dict(forward=len(args), backward=1).items():
+        method = getattr(f, name)
+        given = ', '.join(inspect.signature(method).parameters)
+        if {'self','ctx'} <= {*given.split(', ')}:
+            raise Wrong(f'`{name}` has a `self`, and there is no object: write `@staticmethod` above it.')
+        try: inspect.signature(method).bind(None, *[None]*n)
+        except TypeError: raise Wrong(f'`{name}` takes `({given})`: it gets `ctx`, and {n} more.') from None
 
 def _check_result(out, ts, args):
-    if not torch.is_tensor(out):
-        raise Wrong('`forward` gives nothing back: is `return` missing?' if out is None else f'`forward` gives a {type(out).__name__}, not a tensor.')
+    if out is None: raise Wrong('`forward` gives nothing back: is `return` missing?')
+    if not torch.is_tensor(out): raise Wrong(f'`forward` gives a {type(out).__name__}, not a tensor.')
     if any(torch.is_tensor(a) and not torch.equal(t, a) for t,a in zip(ts, args)):
         raise Wrong('`forward` changes its argument in place: others hold it too, so make a new tensor.')
 
+def _tensors(x): return torch.is_tensor(x) or isinstance(x, (tuple,list)) and any(map(_tensors, x))
+
 # %% ../../nbs/answers/06_engine.ipynb #7b5d5919
-def _heard(f, args, given):
-    "`f`, with what its `backward` gives put into `given`; PyTorch gets zeros, so that it does not complain first"
-    def backward(ctx, grad_output):
-        before = grad_output.clone()
-        out = f.backward(ctx, grad_output)
-        if not torch.equal(before, grad_output):
-            raise Wrong('`backward` changes `grad_output` in place: others hold it too, so make a new tensor.')
-        given.extend(out if isinstance(out, tuple) else [out])
-        return tuple(torch.zeros_like(a) if torch.is_tensor(a) else None for a in args)
-    return type(f)(f.__name__, (f,), dict(backward=staticmethod(backward)))
+def _ctx_trouble(ctx, e):
+    "What an error in `backward` says about `ctx`, or None"
+    n,said,name = len(ctx.saved_tensors),str(e),getattr(e, 'name', None)
+    if isinstance(e, AttributeError) and getattr(e, 'obj', None) is ctx:
+        if name.startswith('save'): return f'There is no `ctx.{name}`: it is `ctx.saved_tensors`.'
+        return f'There is no `ctx.{name}`: `forward` must keep it for `backward`, `ctx.{name} = …`.'
+    if 'unpack' in said or 'tuple index' in said:
+        if not n: return 'Nothing was saved, `ctx.saved_tensors` is empty: call `ctx.save_for_backward`.'
+        return (f'`ctx.saved_tensors` has {n} tensor{"s"*(n>1)}, and `backward` takes out another number. '
+                'One call of `ctx.save_for_backward` keeps them all; a number becomes an attribute.')
+    if any(o in said for o in ('tuple','sequence','to an index')):
+        return '`ctx.saved_tensors` is a tuple, also when it holds one tensor: `t, = ctx.saved_tensors`.'
+
+def _backward(f, ctx, grad_output):
+    "What `f.backward` gives, as a list"
+    for name,o in vars(ctx).items():
+        if name.startswith('save'): raise Wrong(f'`ctx.{name}` is a method: call it, with tensors.')
+        if _tensors(o): raise Wrong(f'`ctx.{name}` keeps a tensor, and nobody sees whether it is changed in '
+                                    'between: tensors go through `ctx.save_for_backward`.')
+    before = grad_output.clone()
+    try: out = f.backward(ctx, grad_output)
+    except Exception as e:
+        if s := _ctx_trouble(ctx, e): raise Wrong(s) from e
+        raise
+    if not torch.equal(before, grad_output):
+        raise Wrong('`backward` changes `grad_output` in place: others hold it too, so make a new tensor.')
+    if out is None: raise Wrong('`backward` gives nothing back: it must `return` the gradient.')
+    if isinstance(out, list): raise Wrong('`backward` gives a list, for PyTorch one gradient: give a tuple.')
+    return list(out) if isinstance(out, tuple) else [out]
 
 # %% ../../nbs/answers/06_engine.ipynb #46726ea5
 def _both_ways(f, *args):
-    "The result of `f.apply`, and what `f.backward` gives"
-    _check_function(f)
+    "The result of `f.apply`, and what `f.backward` gives; PyTorch gets zeros, and does not complain"
+    _check_function(f, args)
     ts,given = [a.detach().clone().requires_grad_() if torch.is_tensor(a) else a for a in args],[]
-    out = _heard(f, args, given).apply(*ts)
+    def backward(ctx, grad_output):
+        given.extend(_backward(f, ctx, grad_output))
+        return tuple(torch.zeros_like(a) if torch.is_tensor(a) else None for a in args)
+    out = type(f)(f.__name__, (f,), dict(backward=staticmethod(backward))).apply(*ts)
     _check_result(out, ts, args)
     out.backward(torch.linspace(-2, 3, out.numel(), dtype=out.dtype).view(out.shape))
     while len(given)>len(args) and given[-1] is None: given.pop() # PyTorch allows more `None` than arguments
     return {'result':out.detach(), 'gradients':given}
 
 # %% ../../nbs/answers/06_engine.ipynb #2f04a44c
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[0.,.5,-1.]]),), (torch.tensor([-4.]),), (torch.zeros(0, 2),), (torch.randn(2, 5).double(),)],
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[0.,.5,-1.]]),), (torch.tensor([-4.]),),
+                               (torch.zeros(0, 2),), (torch.randn(2, 5).double(),)],
     hints=['`forward` needs to keep one tensor for the way back: `ctx.save_for_backward(t)`.',
            '`ctx.saved_tensors` is a tuple, also when it holds one tensor: `t, = ctx.saved_tensors`.',
            'The derivative of `t*t` is `2*t`. The chain rule multiplies it by `grad_output`.'],
@@ -141,66 +177,33 @@ class Square(torch.autograd.Function):
         return grad_output*2*t
 
 # %% ../../nbs/answers/06_engine.ipynb #33ef0545
+def _rule(f):
+    "A `backward` that gives `f(grad_output, …)`, with what was saved and kept behind it"
+    return staticmethod(lambda ctx, g: f(g, *ctx.saved_tensors, *vars(ctx).values()))
+
 @Square.mistake('`grad_output` is left out: the chain rule multiplies by it')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return 2*ctx.saved_tensors[0]
+class _(Square.fn): backward = _rule(lambda g, t: 2*t)
 
 @Square.mistake('the derivative of the square lacks its factor 2')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return grad_output*ctx.saved_tensors[0]
+class _(Square.fn): backward = _rule(lambda g, t: g*t)
 
 @Square.mistake('the saved tensor is left out of the gradient: the derivative `2*t` depends on `t`')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return grad_output*2
+class _(Square.fn): backward = _rule(lambda g, t: g*2)
 
 @Square.mistake('the gradient is made with `t*t` in place of `t`, perhaps because the *result* was saved')
-class _(Square.fn):
-    @staticmethod
-    def forward(ctx, t):
-        out = t*t
-        ctx.save_for_backward(out)
-        return out
+class _(Square.fn): backward = _rule(lambda g, t: g*2*t*t)
 
-@Square.mistake('`backward` gives nothing back: it must `return` the gradient, and writes no `.grad` itself')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output): ctx.saved_tensors
-
-@Square.mistake('the gradient was added up to one number: it has the shape of `t`, so there is nothing to sum')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        return Square.fn.backward(ctx, grad_output).sum()
-
-@Square.mistake('nothing was saved: `forward` must call `ctx.save_for_backward(t)`')
-class _SquareUnsaved(Square.fn):
-    @staticmethod
-    def forward(ctx, t): return t*t
-
-@Square.mistake('nothing was saved, so `ctx.saved_tensors` is empty: `forward` must call `ctx.save_for_backward(t)`')
-class _(_SquareUnsaved):
-    @staticmethod
-    def backward(ctx, grad_output): return grad_output*2*ctx.saved_tensors[0]
-
-@Square.mistake('`ctx.saved_tensors` is used as a tensor: it is a tuple, take it apart with `t, = ctx.saved_tensors`')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t = ctx.saved_tensors
-        return grad_output*2*t
+@Square.mistake('the gradient was added up to one number: it has the shape of `t`')
+class _(Square.fn): backward = _rule(lambda g, t: (g*2*t).sum())
 
 @Square.mistake('there is a sign too many in `backward`')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return -Square.fn.backward(ctx, grad_output)
+class _(Square.fn): backward = _rule(lambda g, t: -2*t*g)
 
 @Square.mistake('`grad_output` and the derivative are added: the chain rule multiplies them')
-class _(Square.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return grad_output+2*ctx.saved_tensors[0]
+class _(Square.fn): backward = _rule(lambda g, t: g+2*t)
+
+@Square.mistake('`backward` returns one gradient too many: `forward` has one argument besides `ctx`')
+class _(Square.fn): backward = _rule(lambda g, t: (g*2*t, g*2*t))
 
 @Square.mistake('`forward` doubles: the square of `t` is `t*t`')
 class _(Square.fn):
@@ -210,11 +213,11 @@ class _(Square.fn):
         return 2*t
 
 # %% ../../nbs/answers/06_engine.ipynb #ee33ae78
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[-.5,.5,-1.]]), .1), (torch.tensor([-4.,4.]), 2.), (torch.tensor([[-1.],[2.]]), 0.),
-                               (torch.randn(3, 4).double(), -.25)],
-    hints=['`torch.where(t>0, t, slope*t)` is the result. A plain number is kept as an attribute: `ctx.slope = slope`.',
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[-.5,.5,-1.]]), .1), (torch.tensor([-4.,4.]), 2.), 
+                               (torch.tensor([[-1.],[2.]]), 0.), (torch.randn(3, 4).double(), -.25)],
+    hints=['`torch.where(t>0, t, slope*t)` is the result. Keep the number: `ctx.slope = slope`.',
            'The derivative is 1 where `t` is positive, and `slope` where it is not.',
-           '`forward` has two arguments besides `ctx`, so `backward` returns two things. There is no gradient for a plain number: `None`.'],
+           '`forward` has two arguments, so `backward` returns two things: the second is `None`.'],
     difficulty=2, minutes=10, observe=lambda f, t, slope: _both_ways(f, t, slope))
 class LeakyReLU(torch.autograd.Function):
     "Positive numbers as they are, others times `slope`"
@@ -229,146 +232,60 @@ class LeakyReLU(torch.autograd.Function):
         return torch.where(t>0, grad_output, ctx.slope*grad_output), None
 
 # %% ../../nbs/answers/06_engine.ipynb #41e60529
-@LeakyReLU.mistake('`backward` returns one gradient too few: `forward` has two arguments, so return `None` for the number')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return LeakyReLU.fn.backward(ctx, grad_output)[0]
+@LeakyReLU.mistake('`backward` returns one gradient too few: return `None` for the number')
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: torch.where(t>0, g, slope*g))
 
-@LeakyReLU.mistake('negative numbers get no gradient, as with the plain ReLU: they get `slope` times `grad_output`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return grad_output*(ctx.saved_tensors[0]>0), None
+@LeakyReLU.mistake('negative numbers get no gradient, as with the plain ReLU: they get `slope*grad_output`')
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (g*(t>0), None))
 
 @LeakyReLU.mistake('`grad_output` is left out: the chain rule multiplies by it')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return torch.where(t>0, torch.ones_like(t), torch.full_like(t, ctx.slope)), None
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: ((t>0)+slope*(t<=0), None))
+
+@LeakyReLU.mistake('the gradient is made from `t` itself: the derivative is 1 or `slope`')
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(t>0, t, slope*t)*g, None))
 
 @LeakyReLU.mistake('the sign of the *gradient* decides: the sign of `t`, which was saved, must')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return torch.where(grad_output>0, grad_output, ctx.slope*grad_output), None
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(g>0, g, slope*g), None))
 
-@LeakyReLU.mistake('`max(t, slope*t)` is used: it is right only for slopes up to 1')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def forward(ctx, t, slope):
-        LeakyReLU.fn.forward(ctx, t, slope)
-        return torch.maximum(t, slope*t)
-
-@LeakyReLU.mistake('the sign of the *result* decides: with a negative slope it is not the sign of `t`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return torch.where(torch.where(t>0, t, ctx.slope*t)>0, grad_output, ctx.slope*grad_output), None
-
-@LeakyReLU.mistake('where `t` is not positive, `slope` alone comes back: it must be `slope` times `grad_output`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return torch.where(t>0, grad_output, ctx.slope), None
-
-@LeakyReLU.mistake('the plain number gets a gradient too: return `None` for it')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return LeakyReLU.fn.backward(ctx, grad_output)[0], (grad_output*t.clamp_max(0)).sum()
+@LeakyReLU.mistake('where `t` is not positive, `slope` alone comes back: `slope*grad_output`')
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(t>0, g, slope), None))
 
 @LeakyReLU.mistake('the two cases are swapped in `backward`: `slope` belongs where `t` is *not* positive')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return torch.where(t>0, ctx.slope*grad_output, grad_output), None
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(t>0, slope*g, g), None))
 
-@LeakyReLU.mistake('the gradient is multiplied by `slope` everywhere: where `t` is positive it passes as it is')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return ctx.slope*grad_output, None
+@LeakyReLU.mistake('the gradient is multiplied by `slope` everywhere: where `t` is positive it passes')
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (slope*g, None))
 
-@LeakyReLU.mistake('the gradient passes unchanged: where `t` is not positive, it is multiplied by `slope`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return grad_output, None
+@LeakyReLU.mistake('the two come back in the wrong order: first the gradient of `t`, then `None`')
+class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (None, torch.where(t>0, g, slope*g)))
 
-@LeakyReLU.mistake('`grad_output` is left out, and the dtype with it: the chain rule multiplies by it')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return torch.where(t>0, 1., ctx.slope), None
+def _leaky(forward):
+    def kept(ctx, t, slope):
+        LeakyReLU.fn.forward(ctx, t, slope)
+        return forward(t, slope)
+    return staticmethod(kept)
 
-@LeakyReLU.mistake('the two come back in the wrong order: first the gradient of `t`, then `None` for the number')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return LeakyReLU.fn.backward(ctx, grad_output)[::-1]
+@LeakyReLU.mistake('`max(t, slope*t)` is used: it is right only for slopes up to 1')
+class _(LeakyReLU.fn): forward = _leaky(lambda t, slope: torch.maximum(t, slope*t))
 
-@LeakyReLU.mistake('a 0 comes back for the number: a plain number has no gradient at all, return `None`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        return LeakyReLU.fn.backward(ctx, grad_output)[0], 0.
+@LeakyReLU.mistake('`forward` is the plain ReLU: negative numbers are multiplied by `slope`')
+class _(LeakyReLU.fn): forward = _leaky(lambda t, slope: t.clamp_min(0.))
 
-@LeakyReLU.mistake('`backward` gives nothing back: it must `return` the gradient, and `None` for the number')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t, = ctx.saved_tensors
-        LeakyReLU.fn.backward(ctx, grad_output)
-
-@LeakyReLU.mistake('`save_for_backward` was given the number: it takes tensors only, so keep the number with `ctx.slope = slope`')
+@LeakyReLU.mistake('`save_for_backward` was given the number: it takes tensors only, use `ctx.slope = slope`')
 class _(LeakyReLU.fn):
     @staticmethod
     def forward(ctx, t, slope):
         ctx.save_for_backward(t, slope)
         return torch.where(t>0, t, slope*t)
 
-@LeakyReLU.mistake('the number was not kept on `ctx`: `ctx.slope = slope` in `forward`, then `ctx.slope` in `backward`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def forward(ctx, t, slope):
-        ctx.save_for_backward(t)
-        return torch.where(t>0, t, slope*t)
-
-@LeakyReLU.mistake('nothing was saved: `forward` must call `ctx.save_for_backward(t)`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def forward(ctx, t, slope):
-        ctx.slope = slope
-        return torch.where(t>0, t, slope*t)
-
-@LeakyReLU.mistake('`forward` is the plain ReLU: negative numbers are multiplied by `slope`')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def forward(ctx, t, slope):
-        LeakyReLU.fn.forward(ctx, t, slope)
-        return t.clamp_min(0.)
-
-@LeakyReLU.mistake('`forward` multiplies everything by `slope`: positive numbers stay as they are')
-class _(LeakyReLU.fn):
-    @staticmethod
-    def forward(ctx, t, slope):
-        LeakyReLU.fn.forward(ctx, t, slope)
-        return slope*t
-
 # %% ../../nbs/answers/06_engine.ipynb #ca947a0e
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[4.,.5,-1.]]), torch.tensor([2.,-1.,.5])), (torch.tensor([[3.],[-1.]]), torch.tensor([-2.])),
-                               (torch.randn(4, 3), torch.randn(3)), (torch.randn(1, 2).double(), torch.randn(2).double())],
-    hints=['Two tensors are kept: `ctx.save_for_backward(t, s)`. Two gradients come back, in the order of the arguments.',
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[4.,.5,-1.]]), torch.tensor([2.,-1.,.5])),
+                               (torch.tensor([[3.],[-1.]]), torch.tensor([-2.])),
+                               (torch.randn(4, 3), torch.randn(3)),
+                               (torch.randn(1, 2).double(), torch.randn(2).double())],
+    hints=['Two tensors are kept: `ctx.save_for_backward(t, s)`. Two gradients come back, in this order.',
            'A product hands each factor the gradient times the *other* factor.',
-           'Row i of the result uses `s`, and so does every other row. The gradient of `s` is the sum over the rows.'],
+           'Each row of the result uses `s`: the gradient of `s` is the sum over the rows.'],
     difficulty=2, minutes=10, observe=lambda f, t, s: _both_ways(f, t, s))
 class Scale(torch.autograd.Function):
     "Each column times its own number"
@@ -383,179 +300,43 @@ class Scale(torch.autograd.Function):
 
 # %% ../../nbs/answers/06_engine.ipynb #23731c98
 @Scale.mistake('the gradient of `s` is not summed over the rows: it must have the shape of `s`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, grad_output*t
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, g*t))
 
 @Scale.mistake('the factors are mixed up: the gradient of `t` has `s` in it, and that of `s` has `t`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*t, (grad_output*s).sum(0)
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*t, (g*s).sum(0)))
 
 @Scale.mistake('`backward` returns one gradient too few: each argument of `forward` gets one')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return grad_output*ctx.saved_tensors[1]
+class _(Scale.fn): backward = _rule(lambda g, t, s: g*s)
 
 @Scale.mistake('`grad_output` is left out: the chain rule multiplies by it')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return s.expand_as(t), t.sum(0)
+class _(Scale.fn): backward = _rule(lambda g, t, s: (s.expand_as(t), t.sum(0)))
 
 @Scale.mistake('the mean over the rows is taken: gradients add up, so it is the sum')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, (grad_output*t).mean(0)
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, (g*t).mean(0)))
 
-@Scale.mistake('the two gradients come back in the wrong order: it is the order of the arguments of `forward`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return Scale.fn.backward(ctx, grad_output)[::-1]
-
-@Scale.mistake('a list comes back: PyTorch takes it for one gradient, so return a tuple, `return one, two`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output): return list(Scale.fn.backward(ctx, grad_output))
+@Scale.mistake('the two gradients come back in the wrong order: it is the order of the arguments')
+class _(Scale.fn): backward = _rule(lambda g, t, s: ((g*t).sum(0), g*s))
 
 @Scale.mistake('the sum runs along the rows: the gradient of `s` has one number for each column')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, (grad_output*t).sum(1)
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, (g*t).sum(1)))
 
-@Scale.mistake('the sum over the rows keeps its axis: the gradient of `s` is `(1,k)` in place of `(k,)`, leave `keepdim` out')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, (grad_output*t).sum(0, keepdim=True)
-
-@Scale.mistake('the gradient of `s` was added up to one number: sum over the rows only, `sum(0)`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, (grad_output*t).sum()
+@Scale.mistake('the sum over the rows keeps its axis: the gradient of `s` is `(k,)`, leave `keepdim` out')
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, (g*t).sum(0, keepdim=True)))
 
 @Scale.mistake('the gradient of `s` lacks its factor `t`: multiply by `t` before the sum over the rows')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, grad_output.sum(0)
-
-@Scale.mistake('the sums are taken before the product: multiply `grad_output` and `t` first, then sum over the rows')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, grad_output.sum(0)*t.sum(0)
-
-@Scale.mistake('`s` gets `None`: it is a tensor and wants a gradient too')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, None
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, g.sum(0)))
 
 @Scale.mistake('the gradient of `t` lacks its factor `s`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output, (grad_output*t).sum(0)
-
-@Scale.mistake('the gradient of `t` is `s` alone: the chain rule multiplies it by `grad_output`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return s.expand_as(t), (grad_output*t).sum(0)
-
-@Scale.mistake('the gradient of `t` has the shape of `s`: it needs `grad_output`, and with it the shape of `t`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return s, (grad_output*t).sum(0)
-
-@Scale.mistake('`grad_output` is missing in the gradient of `s`: multiply by it before the sum over the rows')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, t.sum(0)
-
-@Scale.mistake('the factors are mixed up, and the gradient of `s` is not summed: `t` gets `grad_output*s`, `s` the sum of `grad_output*t`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*t, grad_output*s
-
-@Scale.mistake('`@` is used for the gradient of `s`: multiply element by element, and sum over the rows')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, t.t()@grad_output
-
-@Scale.mistake('`@` is used for the gradient of `t`: each column is multiplied by its own number')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output@s, (grad_output*t).sum(0)
-
-@Scale.mistake('there is a sign too many in the gradient of `s`')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s, -(grad_output*t).sum(0)
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g, (g*t).sum(0)))
 
 @Scale.mistake('the gradient of `t` is summed too: only `s` was used by all rows')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return (grad_output*s).sum(0), (grad_output*t).sum(0)
+class _(Scale.fn): backward = _rule(lambda g, t, s: ((g*s).sum(0), (g*t).sum(0)))
 
-@Scale.mistake('`t` gets `None`: it is a tensor and wants a gradient too')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return None, (grad_output*t).sum(0)
+@Scale.mistake('`s` gets `None`: it is a tensor and wants a gradient too')
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, None))
 
-@Scale.mistake('`backward` gives nothing back: it must `return` the two gradients')
-class _(Scale.fn):
-    @staticmethod
-    def backward(ctx, grad_output): Scale.fn.backward(ctx, grad_output)
-
-@Scale.mistake('fewer tensors were saved than are taken out: one call of `ctx.save_for_backward(t, s)` keeps both, a second call replaces the first')
-class _(Scale.fn):
-    @staticmethod
-    def forward(ctx, t, s):
-        ctx.save_for_backward(t)
-        ctx.save_for_backward(s)
-        return t*s
-
-@Scale.mistake('`forward` is a matrix product: each column is multiplied by its own number, `t*s`')
-class _(Scale.fn):
-    @staticmethod
-    def forward(ctx, t, s):
-        ctx.save_for_backward(t, s)
-        return t@s
+@Scale.mistake('`@` is used for the gradient of `s`: multiply element by element, and sum over the rows')
+class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, t.t()@g))
 
 @Scale.mistake('the *rows* are scaled: `t*s` lines `s` up with the columns')
 class _(Scale.fn):
@@ -563,20 +344,32 @@ class _(Scale.fn):
     def forward(ctx, t, s):
         ctx.save_for_backward(t, s)
         return t*s[:,None]
-    @staticmethod
-    def backward(ctx, grad_output):
-        t,s = ctx.saved_tensors
-        return grad_output*s[:,None], (grad_output*t).sum(1)
 
 # %% ../../nbs/answers/06_engine.ipynb #c550ee7a
-def _listed(names): return ' '.join(map(str, names)) if 0<len(names)<50 else f'{len(names)} names' if names else 'none'
+def _ladder(n): return {f'v{k+1}':[f'v{k}','v0'] for k in range(n)} # few paths
+def _doublings(n): return {f'd{k+1}':[f'd{k}',f'd{k}'] for k in range(n)} # few names, many paths
+
+def _in_steps(f, graph, last, steps=200_000):
+    "`f(graph, last)`, ended after so many lines"
+    def trace(*_):
+        nonlocal steps
+        steps -= 1
+        if steps<0: raise Wrong('Every path is walked, and each reuse doubles them: look at each name once.')
+        return trace
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try: return f(graph, last)
+    finally: sys.settrace(before)
+
+def _listed(names):
+    return ' '.join(map(str, names)) if 0<len(names)<50 else f'{len(names)} names' if names else 'none'
 
 def _fits(f, graph, last):
     "What matters of an order"
-    if not isinstance(graph, dict): graph = _ladder(3_000)
-    order = f(graph, last)
+    if last=='d25': order = _in_steps(f, graph := _doublings(25), last)
+    else: order = f(graph := graph if isinstance(graph, dict) else _ladder(3_000), last)
     if order is None: return
-    if not isinstance(order, (list,tuple)): raise Wrong(f'A list is asked for: it returns a {type(order).__name__}.')
+    if not isinstance(order, (list,tuple)): raise Wrong(f'A list is asked for, not a {type(order).__name__}.')
     place,count = {n:k for k,n in enumerate(order)},Counter(order)
     late = {n for n in order for o in graph.get(n, []) if place.get(o, len(order))<place[n]}
     twice = {n for n in count if count[n]>1}
@@ -584,15 +377,16 @@ def _fits(f, graph, last):
             'later than an operand of its own':_listed(sorted(late))}
 
 # %% ../../nbs/answers/06_engine.ipynb #fcbebdd9
-def _ladder(n): return {f'v{k+1}':[f'v{k}','v0'] for k in range(n)} # few paths: also an answer that walks each path comes to an end
-
-@book.exercise(inputs=lambda: [({'m':['x','x'], 'a':['m','x']}, 'a'), ({'h':['x','w'], 'r':['h'], 'y':['r','v'], 'z':['h','h']}, 'y'), ({}, 'x'),
-                               ({'s':['p','q'], 'p':['u'], 'q':['p','u'], 't':['s','p','u'], 'u':['x']}, 't'), (_random_graph()[0], 'r7'),
-                               ('a ladder: vk is made from its neighbour below and v0', 'v3000')],
-    hints=['Turn it round: in an order for the way *forward*, each name stands after its operands. Reverse it at the end.',
-           'Go down with a stack of your own, a list with `append` and `pop`. A name may be written when all of its operands are written.',
-           'Put pairs on the stack: `(name, False)` when you meet a name, `(name, True)` below its operands. When the second one comes up, write the name.'],
-    difficulty=2, minutes=15, observe=_fits, waive=dict(negative='there are only names', square='there are no arrays', random='graphs hold no numbers'))
+@book.exercise(inputs=lambda: [
+        ({'m':['x','x'], 'a':['m','x']}, 'a'), ({}, 'x'),
+        ({'h':['x','w'], 'r':['h'], 'y':['r','v'], 'z':['h','h']}, 'y'),
+        ({'s':['p','q'], 'p':['u'], 'q':['p','u'], 't':['s','p','u'], 'u':['x']}, 't'),
+        (_random_graph()[0], 'r7'), ('doublings: dk is made from its neighbour below, twice', 'd25'),
+        ('a ladder: vk is made from its neighbour below and v0', 'v3000')],
+    hints=['Turn it round: on the way *forward*, each name stands after its operands. Reverse that order.',
+           'Go down with a stack of your own, a list. Write a name when all of its operands are written.',
+           'Put pairs on it: `(name, False)` when you meet a name, `(name, True)` below its operands.'],
+    difficulty=2, minutes=15, observe=_fits, waive=_names_only)
 def backward_order(graph, last): # {'m':['x','x'], 'a':['m','x']}, 'a' -> ['a','m','x']
     "The names that `last` was computed from, each result before its operands"
     order,seen,stack = [],set(),[(last, False)]
@@ -606,7 +400,7 @@ def backward_order(graph, last): # {'m':['x','x'], 'a':['m','x']}, 'a' -> ['a','
     return order[::-1]
 
 # %% ../../nbs/answers/06_engine.ipynb #faec7165
-@backward_order.mistake('operands stand before their results: that is the order of the way forward, reverse it')
+@backward_order.mistake('operands stand before their results: that is the way forward, reverse it')
 def _(graph, last): return backward_order.fn(graph, last)[::-1]
 
 @backward_order.mistake('a name is written as soon as it is met: another result that uses it may still come')
@@ -618,7 +412,7 @@ def _(graph, last):
         seen |= {*new}
     return order
 
-@backward_order.mistake('the function calls itself, and a long graph is deeper than Python goes: use a list as a stack')
+@backward_order.mistake('the function calls itself, and Python does not go as deep: use a list as a stack')
 def _(graph, last):
     order,seen = [],set()
     def visit(name):
@@ -632,16 +426,7 @@ def _(graph, last):
 @backward_order.mistake('all results of the graph are written, also those from which `last` was not computed')
 def _(graph, last): return backward_order.fn({**graph, '':[last, *graph]}, '')[1:]
 
-@backward_order.mistake('names are written again each time they are used: tick off what is written')
-def _(graph, last):
-    order,stack = [],[(last, False)]
-    while stack:
-        name,done = stack.pop()
-        if done: order.append(name)
-        else: stack += [(name, True), *((o, False) for o in graph.get(name, []))]
-    return order[::-1]
-
-@backward_order.mistake('nothing comes back: is `return` missing? (`order.reverse()` turns the list round in place and gives `None`)')
+@backward_order.mistake('nothing comes back: `order.reverse()` works in place and gives `None`')
 def _(graph, last): return backward_order.fn(graph, last).reverse()
 
 @backward_order.mistake('the leaves are missing: they took part too')
@@ -654,7 +439,7 @@ def _(graph, last): return backward_order.fn(graph, last)[1:]
 def _(graph, last):
     for name in backward_order.fn(graph, last): graph[name]
 
-@backward_order.mistake('a name is written as soon as it comes off the stack: another result that uses it may still come')
+@backward_order.mistake('a name is written as it comes off the stack: a result that uses it may still come')
 def _(graph, last):
     order,stack = {},[last]
     while stack:
@@ -663,17 +448,19 @@ def _(graph, last):
             stack += graph.get(name, [])
     return list(order)
 
-@backward_order.mistake('the order of the dictionary is taken, turned round: it need not be the order of computation')
+@backward_order.mistake('the order of the dictionary is taken, turned round: it need not be the right one')
 def _(graph, last):
     taken = {*backward_order.fn(graph, last)}
     keys = [n for n in reversed(graph) if n in taken]
     return keys + sorted(taken-{*keys})
 
-@backward_order.mistake('the results come in the order of the dictionary, and no leaves: each name after all results that use it')
-def _(graph, last): return list(graph)[::-1]
-
 # %% ../../nbs/answers/06_engine.ipynb #554c6d99
-def _small(kind, *ts):
+def _named(f, name):
+    "The class or function of this name, as the notebook of `f` has it"
+    own = getattr(inspect.unwrap(f), '__globals__', {}).get(name)
+    return own if callable(own) else globals()[name]
+
+def _small(Var, kind, *ts):
     "A graph of Vars, and the Var whose gradient is asked for"
     a,b = [Var(t.clone(), requires_grad=True) for t in ts]
     if kind=='diamond': return (a*a+a).sum(), a
@@ -691,26 +478,45 @@ def _counted(rule, calls):
     def count(g): calls.append(rule); return rule(g)
     return count
 
+def _call(f, v, x):
+    "`f(v, x)`; what an error says about the graph, it says in words"
+    try: return f(v, x)
+    except KeyError as e:
+        if e.args[0] is v: raise Wrong('The way must begin with a gradient for `v` itself.') from e
+        if not isinstance(e.args[0], type(v)): raise
+        if e.args[0] is x: raise Wrong('At the end there is no gradient for `x`: what are the keys?') from e
+        raise Wrong('A gradient is asked for that is not there yet: results come before their operands, '
+                    'and each rule takes the gradient of its own result.') from e
+    except AttributeError as e:
+        if not isinstance(e.obj, type(v)): raise
+        raise Wrong(f'A Var has no `{e.name}`, but `data`, `grad` and `links`, operands with rules.') from e
+
 def _asked(f, kind, a, b):
-    (v,x),calls = _small(kind, a, b),[]
-    for p in graph_order(v): p.links = [(o, r and _counted(r, calls)) for o,r in p.links]
-    before = {p:(p.grad, p.grad is not None and p.grad.clone()) for p in graph_order(v)}
-    g = f(v, x)
+    (v,x),calls = _small(_named(f, 'Var'), kind, a, b),[]
+    order = graph_order(v)
+    for p in order: p.links = [(o, r and _counted(r, calls)) for o,r in p.links]
+    before = {p:(p.grad, p.grad is not None and p.grad.clone()) for p in order}
+    g = _call(f, v, x)
+    if any(p.grad is not old or old is not None and not torch.equal(old, c) for p,(old,c) in before.items()):
+        raise Wrong('A `.grad` is not as it was: collect the gradients in a dictionary of your own.')
+    if len(calls)>len({*calls}):
+        raise Wrong('Rules are called again, so paths are walked on their own: `reversed(graph_order(v))`.')
     if g is None: return
-    if not torch.is_tensor(g): raise Wrong(f'A tensor is asked for: it returns a {type(g).__name__}.')
-    kept = all(p.grad is old and (old is None or torch.equal(old, copy)) for p,(old,copy) in before.items())
-    return {'gradient':g, '.grad as before':kept, 'rules called again':len(calls)-len({*calls})}
+    if not torch.is_tensor(g): raise Wrong(f'The gradient of `x` is asked for, not a {type(g).__name__}.')
+    return {'gradient':g}
 
 # %% ../../nbs/answers/06_engine.ipynb #5365eee0
-@book.exercise(inputs=lambda: [('diamond', torch.tensor(3.), torch.tensor(1.)), ('shared', torch.tensor([1.,-2.,3.]), torch.tensor([2.,1.,-1.])),
-                               ('between', torch.tensor([[1.,-2.,3.]]), torch.tensor([[2.,5.,-1.]])),
-                               ('constant', torch.tensor([.5,-1.]), torch.tensor([2.,3.])),
-                               ('broadcast', torch.randn(2, 3).double(), torch.randn(1, 3).double()),
-                               ('.grad holds ones from before', torch.tensor([2.,3.]), torch.tensor([-1.,4.])),
-                               ('reused', torch.tensor([.5,-1.]), torch.tensor([2.,4.]))],
-    hints=['Keep the gradients in a dictionary from Var to tensor. It begins with `v` and `torch.ones_like(v.data)`.',
-           'Go through `reversed(graph_order(v))`. For each Var, each of its `links` is an operand and a rule, and the rule is `None` where no gradient is wanted.',
-           'An operand may be in the dictionary already. Then add, but not with `+=`: some rules hand on the very tensor they were given.'],
+@book.exercise(inputs=lambda: [
+        ('diamond', torch.tensor(3.), torch.tensor(1.)),
+        ('shared', torch.tensor([1.,-2.,3.]), torch.tensor([2.,1.,-1.])),
+        ('between', torch.tensor([[1.,-2.,3.]]), torch.tensor([[2.,5.,-1.]])),
+        ('constant', torch.tensor([.5,-1.]), torch.tensor([2.,3.])),
+        ('broadcast', torch.randn(2, 3).double(), torch.randn(1, 3).double()),
+        ('.grad holds ones from before', torch.tensor([2.,3.]), torch.tensor([-1.,4.])),
+        ('reused', torch.tensor([.5,-1.]), torch.tensor([2.,4.]))],
+    hints=['Keep the gradients in a dictionary. Begin with `{v:torch.ones_like(v.data)}`.',
+           'Go through `reversed(graph_order(v))`. In `links` are operands, each with its rule or `None`.',
+           'An operand may be in the dictionary already. Then add, but not with `+=`: it may be shared.'],
     difficulty=3, minutes=20, without=('backward','back_adds'), observe=_asked)
 def grad_of(v, x): # Var of one number, Var that took part -> tensor of the shape of x
     "The gradient of `v` with respect to `x`, written nowhere"
@@ -729,67 +535,22 @@ def _(v, x):
             if rule: grads[p] = rule(grads[u])
     return grads[x]
 
-@grad_of.mistake('the way goes forward, from the leaves: the gradients of the results are not there yet')
-def _(v, x):
-    grads = {v:torch.ones_like(v.data)}
-    for u in graph_order(v):
-        for p,rule in u.links: grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
-    return grads[x]
-
-@grad_of.mistake('the gradients are written into `.grad`: keep them in a dictionary of your own')
-def _(v, x):
-    v.backward(retain_graph=True)
-    return x.grad
-
 @grad_of.mistake('`+=` adds in place, into a tensor that another Var has as its gradient too')
 def _(v, x):
     grads = {v:torch.ones_like(v.data)}
     for u in reversed(graph_order(v)):
         for p,rule in u.links:
-            if not rule: continue
-            if p in grads: grads[p] += rule(grads[u])
-            else: grads[p] = rule(grads[u])
+            if rule and p in grads: grads[p] += rule(grads[u])
+            elif rule: grads[p] = rule(grads[u])
     return grads[x]
 
-@grad_of.mistake('a rule that is `None` is called: it stands for an operand that wants no gradient, pass it by')
+@grad_of.mistake('a rule that is `None` is called: its operand wants no gradient, pass it by')
 def _(v, x):
     grads = {v:torch.ones_like(v.data)}
     for u in reversed(graph_order(v)):
         for p,rule in u.links:
             grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
     return grads[x]
-
-@grad_of.mistake('the way begins with a 1 in float32: `torch.ones_like(v.data)` has the dtype of `v`')
-def _(v, x):
-    grads = {v:torch.tensor(1.)}
-    for u in reversed(graph_order(v)):
-        for p,rule in u.links:
-            if rule: grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
-    return grads[x]
-
-@grad_of.mistake('the way begins with a plain number: rules take tensors, begin with `torch.ones_like(v.data)`')
-def _(v, x):
-    grads = {v:1.}
-    for u in reversed(graph_order(v)):
-        for p,rule in u.links:
-            if rule: grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
-    return grads[x]
-
-@grad_of.mistake('the way begins with the value of `v`: the gradient of `v` with respect to itself is 1')
-def _(v, x):
-    grads = {v:v.data}
-    for u in reversed(graph_order(v)):
-        for p,rule in u.links:
-            if rule: grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
-    return grads[x]
-
-@grad_of.mistake('the whole dictionary comes out: the gradient of `x` is asked for')
-def _(v, x):
-    grads = {v:torch.ones_like(v.data)}
-    for u in reversed(graph_order(v)):
-        for p,rule in u.links:
-            if rule: grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
-    return grads
 
 @grad_of.mistake('each rule gets ones: it must get the gradient of its own result')
 def _(v, x):
@@ -808,73 +569,72 @@ def _(v, x):
             if p is x: return grads[x]
     return grads[x]
 
-@grad_of.mistake('the gradients are collected in `.grad` and stay there: use a dictionary of your own')
-def _grad_of_attribute(v, x):
-    v.grad = torch.ones_like(v.data)
+def _begun(v, x, first):
+    grads = {v:first}
     for u in reversed(graph_order(v)):
         for p,rule in u.links:
-            if rule: p.grad = rule(u.grad) if p.grad is None else p.grad+rule(u.grad)
-    return x.grad
+            if rule: grads[p] = grads[p]+rule(grads[u]) if p in grads else rule(grads[u])
+    return grads[x]
 
-@grad_of.mistake('the gradients are collected in `.grad` and wiped out: what stood there before is mixed in and lost')
-def _(v, x):
-    g = _grad_of_attribute(v, x)
-    for u in graph_order(v): u.grad = None
-    return g
+@grad_of.mistake('the way begins with a 1 in float32: `torch.ones_like(v.data)` has the dtype of `v`')
+def _(v, x): return _begun(v, x, torch.tensor(1.))
+
+@grad_of.mistake('the way begins with a plain number: rules take tensors, as `torch.ones_like(v.data)`')
+def _(v, x): return _begun(v, x, 1.)
+
+@grad_of.mistake('the way begins with the value of `v`: the gradient of `v` with respect to itself is 1')
+def _(v, x): return _begun(v, x, v.data)
 
 @grad_of.mistake('only the operands of `v` are looked at: `x` may be further back')
 def _(v, x):
     for p,rule in v.links:
         if p is x: return rule(torch.ones_like(v.data))
 
-@grad_of.mistake('every path is walked on its own, and they double with each reuse: go through `reversed(graph_order(v))`, and pass each gradient on once, when it is complete')
-def _(v, x):
-    def back(u, g):
-        if u is x: return g
-        return sum(back(p, rule(g)) for p,rule in u.links if rule)
-    return back(v, torch.ones_like(v.data))
-
-@grad_of.mistake('every path is walked on its own, even beyond `x`: go through `reversed(graph_order(v))`, and pass each gradient on once, when it is complete')
-def _(v, x):
-    def back(u, g): return [*[g]*(u is x), *(o for p,rule in u.links if rule for o in back(p, rule(g)))]
-    return sum(back(v, torch.ones_like(v.data)))
-
 # %% ../../nbs/answers/06_engine.ipynb #e76f3e17
 def _check_parts(got):
     out,rules = (*got,None)[:2] if isinstance(got, (tuple,list)) and got else (got,None)
-    made = type(out).__name__
-    if isinstance(out, Var): raise Wrong('A Var comes out: an operation works on plain tensors, and `record` makes the Var.')
-    if not torch.is_tensor(out): raise Wrong(f'The result must come first, a tensor: here is a {made}.')
+    if hasattr(out, 'links'):
+        raise Wrong('A Var comes out: an operation works on plain tensors, and `record` makes the Var.')
+    if not torch.is_tensor(out): raise Wrong(f'The result must come first, not a {type(out).__name__}.')
     if rules is None: raise Wrong('The result stands alone: a tuple of rules belongs beside it.')
-    if not isinstance(rules, (tuple,list)): raise Wrong(f'The rules are a {type(rules).__name__}, not a tuple.')
+    if inspect.isfunction(rules): raise Wrong('The rule stands bare, not in a tuple: `return out, (rule,)`.')
+    if not isinstance(rules, (tuple,list)): raise Wrong(f'The rules are no tuple: a {type(rules).__name__}.')
     if len(rules)!=1: raise Wrong(f'There must be one rule, for one operand: here are {len(rules)}.')
-    if not callable(rules[0]): raise Wrong(f'A rule is a function of the gradient that comes back, not a {type(rules[0]).__name__}.')
+    if not callable(rules[0]):
+        raise Wrong(f'A rule is a function of the gradient that comes back, not a {type(rules[0]).__name__}.')
+    try: inspect.signature(rules[0]).bind(None)
+    except TypeError: raise Wrong('A rule takes one argument, the gradient `g` that comes back.') from None
+    return out, rules[0]
 
 # %% ../../nbs/answers/06_engine.ipynb #1c000a65
-def _answer(rule, g):
-    d = rule(g)
-    if d is None: raise Wrong('The rule gives nothing back: is its `return` missing?')
-    if not torch.is_tensor(d): raise Wrong(f'The rule gives a {type(d).__name__}, not a tensor.')
-    return d
-
-# %% ../../nbs/answers/06_engine.ipynb #cf6d3296
 def _recorded(f, a, *args):
     "The result of an operation on a Var, and the gradient that its rule gives"
-    got = f(a, *args)
+    before,got = [o.clone() for o in (a,*args)],f(a, *args)
     if got is None: return
-    _check_parts(got)
-    g = torch.linspace(-2, 3, got[0].numel(), dtype=got[0].dtype).view(got[0].shape)
-    first = _answer(got[1][0], g)
-    first,v = first.clone(),Var(a, requires_grad=True)
-    def op(*args): return got
-    op.__name__ = f.__name__
-    record(op, (v,), *args).backward(g)
-    if not torch.allclose(first, v.grad, equal_nan=True):
+    out,rule = _check_parts(got)
+    g = torch.linspace(-2, 3, out.numel(), dtype=out.dtype).view(out.shape)
+    first,again = rule(given := g.clone()),None
+    if first is None: raise Wrong('The rule gives nothing back: is its `return` missing?')
+    if not torch.is_tensor(first): raise Wrong(f'The rule gives a {type(first).__name__}, not a tensor.')
+    first,again = first.clone(),rule(g.clone())
+    if not torch.allclose(first, again, equal_nan=True):
         raise Wrong('The rule gives something else when it is called again: it must begin afresh each time.')
-    return {'result':got[0], 'gradient':v.grad}
+    if not torch.equal(given, g): raise Wrong('The rule changes the gradient that it gets in place.')
+    if not all(map(torch.equal, before, (a,*args))): raise Wrong('An argument is changed in place.')
+    return {'result':out, 'gradient':first} | _on_a_var(f, got, a, args, g)
+
+# %% ../../nbs/answers/06_engine.ipynb #cf6d3296
+def _on_a_var(f, got, a, args, g):
+    "What is left in `.grad` when the operation goes through `record`, where its rule fits"
+    Var,record = _named(f, 'Var'),_named(f, 'record')
+    def op(*args): return got
+    if got[1][0](g).shape!=a.shape or got[1][0](g).dtype!=a.dtype: return {}
+    record(op, (v := Var(a, requires_grad=True),), *args).backward(g)
+    return {'.grad':v.grad}
 
 # %% ../../nbs/answers/06_engine.ipynb #b2c93fbe
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[0.,.5,-1.]]),), (torch.tensor([-4.]),), (torch.zeros(0, 2),), (torch.randn(2, 5).double(),)],
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[0.,.5,-1.]]),), (torch.tensor([-4.]),),
+                               (torch.zeros(0, 2),), (torch.randn(2, 5).double(),)],
     hints=['`out = 1/(1+(-a).exp())` is the result. Return it with a tuple of one function.',
            'A tuple with one item needs a comma: `return out, (rule,)`.',
            'The rule is a function of the gradient `g` that comes back: `lambda g: g*out*(1-out)`.'],
@@ -894,15 +654,6 @@ def _(a): return sigmoid.fn(a)[0], (lambda g: g*a*(1-a),)
 @sigmoid.mistake('there is a sign too many in the rule: the sigmoid rises everywhere')
 def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: -g*out*(1-out),)
 
-@sigmoid.mistake('the rule stands bare, not in a tuple: `return out, (rule,)`, with the comma')
-def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: g*out*(1-out))
-
-@sigmoid.mistake('only the result comes out: give the tuple of rules with it')
-def _(a): return sigmoid.fn(a)[0]
-
-@sigmoid.mistake('the rule is a finished tensor: it must be a function of the gradient `g`, because that is not known yet')
-def _(a): return (out := sigmoid.fn(a)[0]), (out*(1-out),)
-
 @sigmoid.mistake('the sign in the exponent is missing: it is the exponential of *minus* `a`')
 def _(a): return (out := 1/(1+a.exp())), (lambda g: g*out*(1-out),)
 
@@ -915,31 +666,24 @@ def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: g*out,)
 @sigmoid.mistake('the rule is that of the hyperbolic tangent: here the derivative is `s*(1-s)`')
 def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: g*(1-out*out),)
 
-@sigmoid.mistake('the result is a hyperbolic tangent: the sigmoid is `1/(1+(-a).exp())`')
-def _(a): return (out := torch.tanh(a)), (lambda g: g*out*(1-out),)
-
 @sigmoid.mistake('the brackets of the denominator are missing: `1/(1+(-a).exp())`')
 def _(a): return (out := 1/1+(-a).exp()), (lambda g: g*out*(1-out),)
 
-@sigmoid.mistake('the rule adds up to one number: its gradient has the shape of `a`')
-def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: (g*out*(1-out)).sum(),)
-
-@sigmoid.mistake('the rule takes no argument: it must take the gradient `g` that comes back')
-def _(a): return (out := sigmoid.fn(a)[0]), (lambda: out*(1-out),)
-
 # %% ../../nbs/answers/06_engine.ipynb #525c11d7
-@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.],[3.,4.],[5.,-6.]]), torch.tensor([2,0,2])), (torch.tensor([[1.,-2.,3.]]), torch.tensor([0])),
-                               (torch.tensor([[1.],[2.]]), torch.tensor([1,1,1])), (torch.randn(4, 3).double(), torch.randint(4, (6,)))],
-    hints=['`a[rows]` is the result. The rule begins with `torch.zeros_like(a)`: rows that were not picked get 0.',
+@book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.],[3.,4.],[5.,-6.]]), torch.tensor([2,0,2])),
+                               (torch.tensor([[1.,-2.,3.]]), torch.tensor([0])),
+                               (torch.tensor([[1.],[2.]]), torch.tensor([1,1,1])),
+                               (torch.randn(4, 3).double(), torch.randint(4, (6,)))],
+    hints=['`a[rows]` is the result. The rule begins with `torch.zeros_like(a)`: what was not picked gets 0.',
            'A row that was picked twice gets two gradients. `d[rows] = g` would keep one of them.',
-           'With a loop: `for k,r in enumerate(rows.tolist()): d[r] += g[k]`. `d.index_add(0, rows, g)` does it in one call.'],
+           '`for k,r in enumerate(rows.tolist()): d[r] += g[k]`. Or `d.index_add(0, rows, g)`, in one call.'],
     difficulty=3, minutes=15, observe=lambda f, a, rows: _recorded(f, a, rows))
 def take_rows(a, rows): # (n,k), (i,) of integers -> (i,k), (rule,)
     "Rows of a table, with their rule"
     return a[rows], (lambda g: torch.zeros_like(a).index_add(0, rows, g),)
 
 # %% ../../nbs/answers/06_engine.ipynb #2c3c9d53
-@take_rows.mistake('a row that is picked twice keeps one of its gradients: add them, `d[rows] = g` and `d[rows] += g` both overwrite')
+@take_rows.mistake('a row picked twice keeps one of its gradients: `d[rows] = g` and `d[rows] += g` do so')
 def _(a, rows):
     def rule(g):
         d = torch.zeros_like(a)
@@ -953,12 +697,6 @@ def _(a, rows): return a[rows], (lambda g: g,)
 @take_rows.mistake('the gradient `g` is left out: it says only how often each row was picked')
 def _(a, rows): return a[rows], (lambda g: torch.zeros_like(a).index_add(0, rows, torch.ones_like(g)),)
 
-@take_rows.mistake('there is a rule for the row numbers too: one for the table is enough, integers have no gradient')
-def _(a, rows): return a[rows], (lambda g: torch.zeros_like(a).index_add(0, rows, g), lambda g: None)
-
-@take_rows.mistake('only the result comes out: give the tuple of rules with it')
-def _(a, rows): return a[rows]
-
 @take_rows.mistake('the gradient begins with the numbers of the table: begin with zeros')
 def _(a, rows): return a[rows], (lambda g: a.clone().index_add(0, rows, g),)
 
@@ -968,17 +706,13 @@ def _(a, rows): return a[rows], (lambda g: torch.zeros_like(a),)
 @take_rows.mistake('rows of the *gradient* are picked: on the way back they are added into a table of zeros')
 def _(a, rows): return a[rows], (lambda g: g[rows],)
 
-@take_rows.mistake('rows that are picked often get the mean of their gradients: they add up')
-def _(a, rows): return a[rows], (lambda g: torch.zeros_like(a).index_add(0, rows, g)/rows.bincount(minlength=len(a)).clamp_min(1)[:,None],)
-
-@take_rows.mistake('picked rows get ones: they get the gradient `g`')
-def _(a, rows): return a[rows], (lambda g: torch.zeros_like(a).index_fill(0, rows, 1.),)
-
-@take_rows.mistake('columns are picked: rows are `a[rows]`')
-def _(a, rows): return a[:,rows], (lambda g: torch.zeros_like(a).index_add(1, rows, g),)
-
 @take_rows.mistake('the table of zeros is float32: `torch.zeros_like(a)` has the dtype of `a`')
 def _(a, rows): return a[rows], (lambda g: torch.zeros(a.shape).index_add(0, rows, g),)
 
-@take_rows.mistake('the rule stands bare, not in a tuple: `return a[rows], (rule,)`, with the comma')
-def _(a, rows): return a[rows], take_rows.fn(a, rows)[1][0]
+@take_rows.mistake('the two numbers are swapped: row `r` of the table gets row `k` of the gradient')
+def _(a, rows):
+    def rule(g):
+        d = torch.zeros_like(a)
+        for k,r in enumerate(rows): d[k] += g[r]
+        return d
+    return a[rows], (rule,)

@@ -17,61 +17,45 @@ from ..engine import Var
 from ..module import Linear, Module, ModuleList, Parameter, ReLU, Sequential, fan_uniform
 from ..support.checker.exercise import Book, Wrong
 
-# %% ../../nbs/answers/07_module.ipynb #5a49322f
+# %% ../../nbs/answers/07_module.ipynb #8fbd0356
 book = Book('07_module')
 progress = book.progress
 
-# %% ../../nbs/answers/07_module.ipynb #380f687c
-_missing = '`super().__init__()` is missing in `__init__`: it comes first, it makes the dictionaries for the parts.'
-_tensors_only = ('A function of `torch` and a comparison take tensors only, no `Var`: '
-                 'use what both have, such as signs, methods and `x.shape`.')
-_known = {'__init__() call':_missing, 'super().__init__() first':_missing, "attribute '_parameters'":_missing,
-          'not Var':_tensors_only, 'not Parameter':_tensors_only, "instances of 'Var'":_tensors_only}
+_missing = '`super().__init__()` is missing in `__init__`: it comes first, and makes the dictionaries.'
+_var = 'A function of `torch` and a comparison take no `Var`: use signs, methods and `x.shape`.'
+_known = {'__init__() call':_missing, '__init__() first':_missing, "'_parameters'":_missing,
+          'not Var':_var, 'not Parameter':_var, "of 'Var'":_var}
 
 @contextmanager
 def _sorted():
     try: yield
     except (AttributeError,TypeError) as e:
-        for part,says in _known.items():
-            if part in str(e): raise Wrong(says) from None
+        if says := [s for part,s in _known.items() if part in str(e)]: raise Wrong(says[0]) from None
         raise
 
 def _base(m, torchs):
-    "Is it a module, and of the right kind?"
-    if not hasattr(m, 'named_parameters'):
-        raise Wrong('It is no module: the base class stands in brackets behind the name, as in the stub.')
-    if isinstance(m, nn.Module) and not torchs:
-        raise Wrong('It stands on PyTorch\'s `nn.Module`: here our own `Module` is asked for.')
-    if torchs and not isinstance(m, nn.Module):
-        raise Wrong('It stands on our own `Module`: here PyTorch\'s `nn.Module` is asked for.')
-    if '__call__' in vars(type(m)):
-        raise Wrong('It has its own `__call__`: write `forward`, which the `__call__` of a module calls.')
-    if not torchs and any(map(torch.is_tensor, m.parameters())):
-        raise Wrong('It holds an `nn.Parameter`: here our own `Parameter` is asked for.')
+    "A module of the right kind, or a sentence"
+    if not hasattr(m, 'named_parameters'): raise Wrong('It is no module: the base class is missing.')
+    kinds = 'our own `Module`',"PyTorch's `nn.Module`"
+    if isinstance(m, nn.Module)!=torchs:
+        raise Wrong(f'It stands on {kinds[not torchs]}: here {kinds[torchs]} is asked for.')
+    if '__call__' in vars(type(m)): raise Wrong('It has its own `__call__`: write `forward` instead.')
+    if any(map(torch.is_tensor, m.parameters()))>torchs:
+        raise Wrong('It has an `nn.Parameter`: here our own `Parameter` is asked for.')
     return m
 
-# %% ../../nbs/answers/07_module.ipynb #f68a5ac7
-def _fill(params):
-    "Fixed values for all parameters"
-    for k,p in enumerate(params):
-        n = p.shape.numel()
-        p.detach().copy_((1.7*torch.arange(n)+k+.9).cos().view(p.shape)*2)
-
+# %% ../../nbs/answers/07_module.ipynb #46c5fba6
 def _list(names): return ', '.join(f'`{n}`' for n in names)
+def _uneven(p): return torch.arange(p.shape.numel(), dtype=p.dtype).view(p.shape)
+
+def _fill(params):
+    for k,p in enumerate(params): p.detach().copy_((1.7*_uneven(p)+k+.9).cos()*2)
 
 def _output(m, x):
     out = m(x)
     if out is None: raise Wrong('`forward` gives nothing: is `return` missing?')
+    if not hasattr(out, 'detach'): raise Wrong(f'`forward` gives a {type(out).__name__}.')
     return out
-
-def _way(m, x, torchs):
-    "The output for `x`, and the gradients of `x` and of the parameters"
-    v = x.clone().requires_grad_() if torchs else Var(x.clone(), requires_grad=True)
-    out = _output(m, v)
-    if not hasattr(out, 'detach'): return {'output':out, 'gradients':None}
-    dout = torch.linspace(-2, 3, out.shape.numel(), dtype=out.dtype).view(out.shape)
-    if out.requires_grad: out.backward(dout)
-    return {'output':out.detach(), 'gradients':[v.grad, *(p.grad for p in m.parameters())]}
 
 def _look(make, x, shapes, torchs=False, start=None, fill=_fill):
     "The parameters of a module, then its output and its gradients"
@@ -79,23 +63,23 @@ def _look(make, x, shapes, torchs=False, start=None, fill=_fill):
         m = _base(make(), torchs)
         found = {n:tuple(p.shape) for n,p in m.named_parameters()}
         if isinstance(shapes, list): found = [*found.values()] # names are free
-        elif found and {*found}!={*shapes}:
-            raise Wrong(f'Its parameters are called {_list(found)}. Asked for: {_list(shapes)}.')
+        elif found and {*found}!={*shapes}: raise Wrong(f'It has {_list(found)}, asked for: {_list(shapes)}.')
         seen = {'parameters':found, 'start':None, 'output':None, 'gradients':None, 'output for a tensor':None}
         if found!=shapes: return seen
         seen['start'] = start(m) if start else None
         fill([*m.parameters()])
-        seen |= _way(m, x, torchs)
-        if not torchs: seen['output for a tensor'] = getattr(o := _output(m, x.clone()), 'detach', lambda: o)()
-    return seen
+        v = x.clone().requires_grad_() if torchs else Var(x.clone(), requires_grad=True)
+        out = _output(m, v)
+        if out.requires_grad: out.backward((_uneven(out)*.7).sin()*3-.4)
+        return seen | {'output':out.detach(), 'gradients':[v.grad, *(p.grad for p in m.parameters())],
+                       'output for a tensor':_output(m, x.clone()).detach()}
 
-# %% ../../nbs/answers/07_module.ipynb #3d1eee88
+# %% ../../nbs/answers/07_module.ipynb #50b767a8
 def _spread(f):
     "How the weights of a larger layer begin"
     w = next(f(400, 50).parameters()).detach()*400**.5 # should lie between -1 and 1
-    if w.min()>=0: return 'not below zero'
-    top = w.abs().max()
-    return 'too large' if top>1.001 else 'too small' if top<.95 else 'between ±1/√n_in'
+    low,high = sorted([-w.min().item(), w.max().item()])
+    return 'too large' if high>1.001 else 'too small' if high<.95 else 'one-sided' if low<.95 else 'even'
 
 def _see_bias_free(f, n_in, n_out, x):
     return _look(lambda: f(n_in, n_out), x, dict(weight=(n_out,n_in)), True, lambda m: _spread(f))
@@ -103,7 +87,7 @@ def _see_bias_free(f, n_in, n_out, x):
 @book.exercise(
     inputs=lambda: [(3, 2, torch.tensor([[1.,-2,3],[0,5,-6]])), (1, 4, torch.tensor([[-2.],[4]])),
                     (3, 3, torch.randn(2, 3)), (np.int64(4), np.int64(6), torch.randn(5, 4))],
-    hints=['`fan_uniform(n_in, n_out, n_in)` draws the numbers: the first argument is n_in, then comes the shape.',
+    hints=['`fan_uniform(n_in, n_out, n_in)` draws the numbers: n_in comes first, then the shape.',
            'The shape is `(n_out,n_in)`: a row for each neuron.',
            '`forward` returns `x@self.weight.t()`.'],
     difficulty=1, minutes=5, observe=_see_bias_free)
@@ -115,12 +99,12 @@ class BiasFree(nn.Module):
     def forward(self, x): # (i,n_in) -> (i,n_out)
         return x@self.weight.t()
 
-# %% ../../nbs/answers/07_module.ipynb #dcb62fcc
+# %% ../../nbs/answers/07_module.ipynb #ee830afc
 @BiasFree.mistake('the transpose is missing: `weight` is `(n_out,n_in)`, so it is `x@self.weight.t()`')
 class _(BiasFree.fn):
     def forward(self, x): return x@self.weight
 
-@BiasFree.mistake('`weight` is `(n_in,n_out)`, the layout of `lin` in lesson 04: `nn.Linear` has a row for each neuron')
+@BiasFree.mistake('`weight` is `(n_in,n_out)`, as in `lin`: `nn.Linear` has a row for each neuron')
 class _(BiasFree.fn):
     def __init__(self, n_in, n_out):
         nn.Module.__init__(self)
@@ -133,31 +117,19 @@ class _(BiasFree.fn):
         nn.Module.__init__(self)
         self.weight = nn.Parameter(fan_uniform(n_in, n_in, n_out))
 
-@BiasFree.mistake('the module finds no parameter: `weight` must be an attribute, `self.weight`, and an `nn.Parameter`')
+@BiasFree.mistake('the module finds no parameter: make `self.weight` an `nn.Parameter`')
 class _(BiasFree.fn):
     def __init__(self, n_in, n_out):
         nn.Module.__init__(self)
         self.weight = fan_uniform(n_in, n_out, n_in).requires_grad_()
 
-@BiasFree.mistake('the weights begin too large: they lie between ±1/√n_in, and `fan_uniform` wants n_in first')
+@BiasFree.mistake('the weights begin too large: `fan_uniform` wants n_in first, then the shape')
 class _(BiasFree.fn):
     def __init__(self, n_in, n_out):
         super().__init__(n_in, n_out)
         with torch.no_grad(): self.weight.normal_()
 
-@BiasFree.mistake('the weights begin too small: they reach up to ±1/√n_in')
-class _(BiasFree.fn):
-    def __init__(self, n_in, n_out):
-        super().__init__(n_in, n_out)
-        with torch.no_grad(): self.weight.mul_(.1)
-
-@BiasFree.mistake('the weights begin at 0 or above: the half below zero is missing')
-class _(BiasFree.fn):
-    def __init__(self, n_in, n_out):
-        super().__init__(n_in, n_out)
-        with torch.no_grad(): self.weight.abs_()
-
-# %% ../../nbs/answers/07_module.ipynb #8338e34b
+# %% ../../nbs/answers/07_module.ipynb #71d18111
 def _shares(lib):
     "Two parts share one layer, and a third is frozen"
     a,b = lib.Linear(3, 3),lib.Linear(3, 2)
@@ -167,8 +139,8 @@ def _shares(lib):
 class _own: Linear,ReLU,Sequential = Linear,ReLU,Sequential
 
 @book.exercise(
-    inputs=lambda: [(nn.Linear(3, 2),), (Sequential(Linear(4, 3), ReLU(), Linear(3, 2, bias=False)),), (ReLU(),),
-                    (_shares(nn),), (_shares(_own),), (nn.BatchNorm1d(6),)],
+    inputs=lambda: [(nn.Linear(3, 2),), (Sequential(Linear(4, 3), ReLU(), Linear(3, 2, bias=False)),),
+                    (ReLU(),), (_shares(nn),), (_shares(_own),), (nn.BatchNorm1d(6),)],
     hints=['`module.parameters()` goes through the whole tree, and hands out each parameter once.',
            '`p.shape.numel()` is the number of numbers in a tensor of this shape.',
            'Add them up, for those with `p.requires_grad`.'],
@@ -177,27 +149,20 @@ def count_parameters(module): # nn.Module or a module of ours -> int
     "How many numbers a module learns"
     return sum(p.shape.numel() for p in module.parameters() if p.requires_grad)
 
-# %% ../../nbs/answers/07_module.ipynb #7fcec3c7
+# %% ../../nbs/answers/07_module.ipynb #cd6cd454
 @count_parameters.mistake('it counts tensors: one of shape `(3,2)` has `p.shape.numel()` numbers')
 def _(module): return len([p for p in module.parameters() if p.requires_grad])
 
-@count_parameters.mistake('it counts the rows of a matrix: `p.shape.numel()` is the number of its numbers')
-def _(module): return sum(p.shape[0] for p in module.parameters() if p.requires_grad)
-
-@count_parameters.mistake('it asks a `Var` for `numel()`, which it has not: its shape has, and so has `p.detach()`')
+@count_parameters.mistake('it asks a `Var` for `numel()`: its shape has that, and so has `p.detach()`')
 def _(module): return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 @count_parameters.mistake('frozen parameters are counted: they have `requires_grad` False')
 def _(module): return sum(p.shape.numel() for p in module.parameters())
 
-@count_parameters.mistake('buffers are counted too: they are not learned')
-def _(module): return count_parameters.fn(module) + sum(b.numel() for b in module.buffers())
-
-@count_parameters.mistake('it counts the state: there a shared parameter has two names, '
-                          'and frozen ones and buffers are in it as well')
+@count_parameters.mistake('it counts the state: that has buffers, frozen ones, and shared ones twice')
 def _(module): return sum(p.numel() for p in module.state_dict().values())
 
-@count_parameters.mistake('parameters that two parts share are counted twice: `parameters()` hands them out once')
+@count_parameters.mistake('what two parts share is counted twice: `parameters()` hands it out once')
 def _count_shared(module):
     own = sum(p.shape.numel() for p in module._parameters.values() if p is not None and p.requires_grad)
     return own + sum(_count_shared(m) for m in module._modules.values())
@@ -206,17 +171,13 @@ def _count_shared(module):
 def _(module):
     return sum(p.shape.numel() for p in module._parameters.values() if p is not None and p.requires_grad)
 
-@count_parameters.mistake('a parameter is counted again for each module around it: '
-                          '`parameters()` of the outermost one has all of them')
-def _(module): return sum(count_parameters.fn(m) for m in module.modules())
-
-# %% ../../nbs/answers/07_module.ipynb #ce3ef876
+# %% ../../nbs/answers/07_module.ipynb #f24bc4ac
 def _see_tower(f, sizes, x):
     def make():
         m = f(sizes)
         names = [n for n,_ in _base(m, False).named_parameters()]
-        if names and not all(n.startswith('layers.') for n in names):
-            raise Wrong(f'The layers must be in an attribute `layers`: its parameters are called {_list(names)}.')
+        if not all(n.startswith('layers.') for n in names):
+            raise Wrong(f'The layers must be in an attribute `layers`: the parameters are {_list(names)}.')
         return m
     return _look(make, x, [s for i,o in zip(sizes, sizes[1:]) for s in ((o,i),(o,))])
 
@@ -225,8 +186,7 @@ def _see_tower(f, sizes, x):
                     ([2,3,3,3,1], torch.zeros(0, 2)), ([np.int64(4),5,3,2], torch.randn(6, 4))],
     hints=['Each pair of neighbours in `sizes` is a layer: `zip(sizes, sizes[1:])`.',
            'A plain list hides its layers: `self.layers = ModuleList([...])`.',
-           'In `forward`, go through all layers but the last with a ReLU behind each: `self.layers[:-1]`. '
-           'Then the last one, without.'],
+           'In `forward`, all layers but the last, `self.layers[:-1]`, have a ReLU behind them.'],
     difficulty=2, minutes=10, observe=_see_tower)
 class Tower(Module):
     "Linear layers with ReLUs between them"
@@ -237,8 +197,8 @@ class Tower(Module):
         for l in self.layers[:-1]: x = l(x).relu()
         return self.layers[-1](x)
 
-# %% ../../nbs/answers/07_module.ipynb #16dbbae0
-@Tower.mistake('the module finds no layer: nothing looks into a plain Python list, so make a `ModuleList` in `__init__`')
+# %% ../../nbs/answers/07_module.ipynb #e83737f6
+@Tower.mistake('the module finds no layer: nothing looks into a plain list, make a `ModuleList`')
 class _(Tower.fn):
     def __init__(self, sizes):
         Module.__init__(self)
@@ -254,20 +214,9 @@ class _(Tower.fn):
         for l in self.layers: x = l(x)
         return x
 
-@Tower.mistake('the ReLU comes before each layer, so it cuts off the negative inputs: it belongs between two layers')
+@Tower.mistake('the ReLU comes before each layer, and cuts off negative inputs')
 class _(Tower.fn):
     def forward(self, x): return super().forward(x.relu())
-
-@Tower.mistake('each layer gets `x` itself: it must get what the layer before it made')
-class _(Tower.fn):
-    def forward(self, x):
-        for l in self.layers[:-1]: l(x).relu()
-        return self.layers[-1](x)
-
-@Tower.mistake('a layer is missing: between n sizes there are n-1 layers')
-class _(Tower.fn):
-    def __init__(self, sizes): super().__init__(sizes[:-1])
-    def forward(self, x): return super().forward(x) if len(self.layers) else x
 
 @Tower.mistake('the two sizes of each layer are exchanged: it is `Linear(n_in, n_out)`')
 class _(Tower.fn):
@@ -275,18 +224,17 @@ class _(Tower.fn):
         Module.__init__(self)
         self.layers = ModuleList([Linear(o, i) for i,o in zip(sizes, sizes[1:])])
 
-# %% ../../nbs/answers/07_module.ipynb #7faccc30
-def _values(m): return {n:p.detach().clone() for n,p in m.named_parameters()}
-
+# %% ../../nbs/answers/07_module.ipynb #63f11d72
 def _see_prelu(f, x, slope):
-    return _look(f, x, dict(slope=(1,)), start=_values, fill=lambda ps: ps[0].detach().fill_(slope))
+    return _look(f, x, dict(slope=(1,)), start=lambda m: m.slope.detach().clone(),
+                 fill=lambda ps: ps[0].detach().fill_(slope))
 
 @book.exercise(
     inputs=lambda: [(torch.tensor([[1.,-2,3],[-.5,5,-6]]), .5), (torch.tensor([-2.,3]), 1.5),
                     (torch.zeros(0, 2), .1), (torch.randn(3, 4), -.7)],
     hints=['`Parameter(torch.full((1,), .25))` is a parameter with one number.',
            '`x.relu()` keeps the positive numbers, and `(-x).relu()` the others, without their sign.',
-           'So the negative numbers are `-(-x).relu()`. They are multiplied: `x.relu() - self.slope*(-x).relu()`.'],
+           'So the negative numbers are `-(-x).relu()`: `x.relu() - self.slope*(-x).relu()`.'],
     difficulty=2, minutes=10, observe=_see_prelu)
 class PReLU(Module):
     "A ReLU that learns what to do with negative numbers"
@@ -296,8 +244,8 @@ class PReLU(Module):
     def forward(self, x): # tensor or Var of any shape -> the same shape
         return x.relu() - self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #d7053463
-@PReLU.mistake('`slope` is a plain number or tensor, which a module does not find: wrap a tensor in `Parameter`')
+# %% ../../nbs/answers/07_module.ipynb #cabdc569
+@PReLU.mistake('the module does not find `slope`: wrap a tensor in `Parameter`')
 class _(PReLU.fn):
     def __init__(self):
         Module.__init__(self)
@@ -313,10 +261,6 @@ class _(PReLU.fn):
 class _(PReLU.fn):
     def forward(self, x): return self.slope*x.relu() - (-x).relu()
 
-@PReLU.mistake('all numbers are multiplied by `slope`: the positive ones stay as they are')
-class _(PReLU.fn):
-    def forward(self, x): return self.slope*x
-
 @PReLU.mistake('`slope*x` is added to the ReLU for *all* numbers: the positive ones must stay as they are')
 class _(PReLU.fn):
     def forward(self, x): return x.relu() + self.slope*x
@@ -325,55 +269,45 @@ class _(PReLU.fn):
 class _(PReLU.fn):
     def forward(self, x): return x.relu() - .25*(-x).relu() + 0*self.slope
 
-@PReLU.mistake('`slope` gets no gradient, because only its numbers are used: compute with `self.slope` itself')
+@PReLU.mistake('`slope` gets no gradient: it is frozen, or only its numbers are used')
 class _(PReLU.fn):
     def forward(self, x): return x.relu() - self.slope.detach()*(-x).relu()
-
-@PReLU.mistake('`x` gets no gradient, because only its numbers are used: compute with `x` itself')
-class _(PReLU.fn):
-    def forward(self, x): return super().forward(x.detach())
 
 @PReLU.mistake('negative numbers lose their sign: `(-x).relu()` is positive, so its share is subtracted')
 class _(PReLU.fn):
     def forward(self, x): return x.relu() + self.slope*(-x).relu()
 
-# %% ../../nbs/answers/07_module.ipynb #26bc32ff
+# %% ../../nbs/answers/07_module.ipynb #77a7fec2
 def _factors(a, x): return sorted({round(o, 3) for o in (a/x).view(-1).tolist()})[:3]
 
-def _numbers(m, x, like):
-    "What the module makes of `x`, as a plain tensor"
-    out = _output(m, x)
-    out = out.detach() if hasattr(out, 'detach') else out
-    if not torch.is_tensor(out): raise Wrong(f'`forward` gives a {type(out).__name__}, not a tensor or a `Var`.')
-    if out.shape!=like.shape:
-        raise Wrong(f'The result has the shape {tuple(out.shape)}, the input {tuple(like.shape)}.')
+def _numbers(m, x):
+    out = _output(m, x).detach()
+    if out.shape!=x.shape: raise Wrong(f'The result is {tuple(out.shape)}, the input {tuple(x.shape)}.')
     return out
 
 def _see_dropout(f, p, x):
     many = x.reshape(-1).repeat(3600//x.numel()).view(60, 60)
-    given = many.clone()
+    given,v = many.clone(),Var(many.clone(), requires_grad=True)
     with _sorted():
         m = _base(f(p), False)
         m.eval()
-        use,alike = [_numbers(m, o, many) for o in (Var(many.clone()),many.clone())]
-        _numbers(m, x.clone(), x)
+        use,alike,_ = _numbers(m, v),_numbers(m, given),_numbers(m, x)
         m.train()
-        a,v = _numbers(m, given, many),Var(many.clone(), requires_grad=True)
-        b = _numbers(m, v, many)
-        out = m(v)
-        if not isinstance(out, Var): raise Wrong('Of a `Var` it makes a tensor: then no gradient comes back.')
+        a,b = _numbers(m, given),_numbers(m, v)
+        if not isinstance(m(v), Var): raise Wrong('It makes a tensor of a `Var`: no gradient comes back.')
     zeros = a==0
     return {'factors in use':_factors(use, many), 'a tensor passes in use':torch.equal(alike, many),
-            'input is changed':not torch.equal(given, many),
-            'factors in training':_factors(a, many), 'rows are different':bool((zeros!=zeros[0]).any()),
+            'input is changed':not torch.equal(given, many), 'factors in training':_factors(a, many),
+            'rows are different':bool((zeros!=zeros[0]).any()),
             'columns are different':bool((zeros!=zeros[:,:1]).any()),
-            'share of zeros':round(zeros.double().mean().item(), 1), 'a second call is different':not torch.equal(a, b)}
+            'share of zeros':round(zeros.double().mean().item(), 1),
+            'a second call is different':not torch.equal(a, b)}
 
 @book.exercise(
     inputs=lambda: [(.5, torch.tensor([[1.,-2,3],[4,5,-6]])), (.2, torch.tensor([-2.])),
                     (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5))],
     hints=['`self.training` says whether this is training. In use, return `x`.',
-           '`torch.rand(x.shape)` draws a number from 0 to 1 for each entry. It is below `p` with probability `p`.',
+           '`torch.rand(x.shape)` draws numbers from 0 to 1. One is below `p` with probability `p`.',
            '`x*(torch.rand(x.shape)>=self.p)/(1-self.p)`.'],
     difficulty=2, minutes=10, observe=_see_dropout)
 class Dropout(Module):
@@ -385,7 +319,7 @@ class Dropout(Module):
         if not self.training: return x
         return x*(torch.rand(x.shape)>=self.p)/(1-self.p)
 
-# %% ../../nbs/answers/07_module.ipynb #3097d94f
+# %% ../../nbs/answers/07_module.ipynb #367b3647
 @Dropout.mistake('it drops numbers in use too: ask `self.training`')
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/(1-self.p)
@@ -393,13 +327,6 @@ class _(Dropout.fn):
 @Dropout.mistake('all rows get the same zeros: draw a number for each entry, `torch.rand(x.shape)`')
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape[-1])>=self.p)/(1-self.p) if self.training else x
-
-@Dropout.mistake('the zeros are drawn once and kept: each call draws anew')
-class _(Dropout.fn):
-    def forward(self, x):
-        if not self.training: return x
-        if not hasattr(self, 'keep'): self.keep = torch.rand(x.shape)>=self.p
-        return x*self.keep/(1-self.p)
 
 @Dropout.mistake('the others are not divided by `1-p`: the sums in training are smaller than in use')
 class _(Dropout.fn):
@@ -417,17 +344,8 @@ class _(Dropout.fn):
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x*(1-self.p)
 
-@Dropout.mistake('the switch is turned round: it drops numbers in use, and none in training')
-class _(Dropout.fn):
-    def forward(self, x): return x if self.training else x*(torch.rand(x.shape)>=self.p)/(1-self.p)
-
-@Dropout.mistake('the draw is not even between 0 and 1: `randn` is bell-shaped around 0, use `torch.rand(x.shape)`')
-class _(Dropout.fn):
-    def forward(self, x): return x*(torch.randn(x.shape)>=self.p)/(1-self.p) if self.training else x
-
-# %% ../../nbs/answers/07_module.ipynb #449f8ef7
+# %% ../../nbs/answers/07_module.ipynb #377430ff
 def _entries(module): return dict([*module.named_parameters(), *module.named_buffers()])
-
 def _memory(ts): return {t.detach().data_ptr() for t in ts}
 
 def _see_loaded(f, module, state):
@@ -444,16 +362,16 @@ def _centred():
     module = Linear(2, 3)
     module.register_buffer('mean', torch.randn(2))
     return module
-
 def _old(**shapes): return {n.replace('_', '.').lstrip('.'):torch.randn(*s) for n,s in shapes.items()}
 
 @book.exercise(
     inputs=lambda: [(Sequential(Linear(3, 2), ReLU(), Linear(2, 4)),
                      _old(_0_weight=(2,3), _0_bias=(2,), _2_weight=(5,2), _2_bias=(5,))),
-                    (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (Linear(2, 3), {}),
+                    (Linear(3, 2), _old(bias=(1,), weight=(2,3))), (_centred(), {}),
                     (Sequential(Linear(1, 1)), _old(head=(2,), _0_weight=(1,1))),
-                    (Linear(3, 2), _old(bias=(2,), weight=(3,2))), (_centred(), _old(weight=(3,2), mean=(2,)))],
-    hints=['`module.state_dict()` has the plain tensors themselves. What you copy into them is in the module.',
+                    (Linear(3, 2), _old(bias=(2,), weight=(3,2))),
+                    (_centred(), _old(weight=(3,2), mean=(2,)))],
+    hints=['`module.state_dict()` has the tensors themselves: what you copy into them is in the module.',
            '`t.copy_(s)` writes the numbers of `s` into `t`. `own[name] = s` only changes the dictionary.',
            'Ask for the shape yourself: `copy_` would stretch a tensor of shape `(1,)` to any vector.'],
     difficulty=3, minutes=15, observe=_see_loaded)
@@ -465,32 +383,27 @@ def load_matching(module, state): # Module, {'0.weight':tensor, ...} -> ['2.weig
         else: left.append(name)
     return left
 
-# %% ../../nbs/answers/07_module.ipynb #139d9108
-def _fits(module, state): return {n for n,t in module.state_dict().items() if n in state and state[n].shape==t.shape}
-
+# %% ../../nbs/answers/07_module.ipynb #086a585c
+def _fits(module, state):
+    return {n for n,t in module.state_dict().items() if n in state and state[n].shape==t.shape}
 def _unfit(module, state): return [n for n in module.state_dict() if n not in _fits(module, state)]
 
-@load_matching.mistake('the module keeps its old numbers: an assignment changes a variable or a dictionary. '
-                       'Write into the tensors, `copy_`')
+@load_matching.mistake('the module keeps its old numbers: write into its tensors, `copy_`')
 def _(module, state): return _unfit(module, state)
 
-@load_matching.mistake('the shapes are not compared: `copy_` stretches a vector of one number, and stops at others')
+@load_matching.mistake('the shapes are not compared: `copy_` stretches a vector of one number')
 def _(module, state):
-    own = module.state_dict()
-    for n in own:
-        if n in state: own[n].copy_(state[n])
-    return [n for n in own if n not in state]
+    for n,t in module.state_dict().items():
+        if n in state: t.copy_(state[n])
+    return [n for n in module.state_dict() if n not in state]
 
-@load_matching.mistake('the module shares memory with `state`, so a step changes both: copy the numbers, `copy_`')
+@load_matching.mistake('the module shares memory with `state`, so a step changes both: `copy_` numbers')
 def _(module, state):
-    for n,p in module.named_parameters():
-        if n in _fits(module, state): p.data = state[n]
-    for n,b in module.named_buffers():
-        if n in _fits(module, state): b.data = state[n]
+    for n,t in _entries(module).items():
+        if n in _fits(module, state): t.data = state[n]
     return _unfit(module, state)
 
-@load_matching.mistake('the module gets new tensors, and whoever holds the old ones, such as an optimizer, '
-                       'loses it: copy the numbers, `copy_`')
+@load_matching.mistake('the module gets new tensors, and an optimizer keeps the old: `copy_` numbers')
 def _(module, state):
     for n in _fits(module, state):
         *path,last = n.split('.')
@@ -501,18 +414,15 @@ def _(module, state):
 
 @load_matching.mistake('a name that `state` does not have stops it: ask `name in state` first')
 def _(module, state):
-    left = []
-    for name,t in module.state_dict().items():
-        if state[name].shape==t.shape: t.copy_(state[name])
-        else: left.append(name)
-    return left
+    for n,t in module.state_dict().items():
+        if state[n].shape==t.shape: t.copy_(state[n])
+    return _unfit(module, state)
 
 @load_matching.mistake('buffers are left out: `state_dict()` has them beside the parameters')
 def _(module, state):
-    own = {n:p.detach() for n,p in module.named_parameters()}
-    fits = [n for n in own if n in state and state[n].shape==own[n].shape]
-    for n in fits: own[n].copy_(state[n])
-    return [n for n in own if n not in fits]
+    fits = [n for n,_ in module.named_parameters() if n in _fits(module, state)]
+    load_matching.fn(module, {n:state[n] for n in fits})
+    return [n for n,_ in module.named_parameters() if n not in fits]
 
 @load_matching.mistake('entries of another shape are missing in the answer: they stay as they were, too')
 def _(module, state):
@@ -524,19 +434,12 @@ def _(module, state):
     left = load_matching.fn(module, state)
     return [n for n in module.state_dict() if n not in left]
 
-@load_matching.mistake('it returns names from `state` that did not fit: '
-                       'asked for are the names of the *module* that got nothing')
-def _(module, state):
-    own = {n:t.shape for n,t in module.state_dict().items()}
-    load_matching.fn(module, state)
-    return [n for n in state if own.get(n)!=state[n].shape]
-
-@load_matching.mistake('`load_state_dict` takes all or nothing: here entries may be missing, unexpected or of another shape')
+@load_matching.mistake('`load_state_dict` takes all or nothing: here entries may not fit')
 def _(module, state):
     module.load_state_dict(state)
     return []
 
-# %% ../../nbs/answers/07_module.ipynb #fa575e6c
+# %% ../../nbs/answers/07_module.ipynb #21a6e5ec
 def _see_post_init(f, a, b):
     calls = []
     class Bare(metaclass=f):
@@ -546,14 +449,15 @@ def _see_post_init(f, a, b):
     class Late(Whole): pass
     when_defined = [*calls]
     objects = [Whole(a, b=b),Bare(a),Late(a)]
-    return {'calls':calls, 'calls when a class is defined':when_defined, 'objects':[type(o).__name__ for o in objects]}
+    return {'calls':calls, 'calls when a class is defined':when_defined,
+            'objects':[type(o).__name__ for o in objects]}
 
 @book.exercise(
     inputs=lambda: [(1, -2), ([3.,4.], None), (float(torch.rand(())), 2)],
-    hints=['`super().__call__(*args, **kwargs)` does what `type` does: it makes the object and runs its `__init__`.',
+    hints=['`super().__call__(*args, **kwargs)` does what `type` does: it makes and fills the object.',
            '`hasattr(obj, "__post_init__")` tells whether there is such a method.',
            'Return the object at the end. What `__call__` returns is what `Whole(a, b)` gives.'],
-    difficulty=3, minutes=10, waive=dict(square='the inputs are arguments of any kind'), observe=_see_post_init)
+    difficulty=3, minutes=10, waive=dict(square='arguments of any kind'), observe=_see_post_init)
 class PostInit(type):
     "A metaclass: each new object runs `__post_init__()` after its `__init__`"
     def __call__(cls, *args, **kwargs): # what the class is called with -> the object
@@ -563,7 +467,7 @@ class PostInit(type):
 
 PostInit.fn.__signature__ = Signature() # Python finds none for a metaclass, and the checker asks
 
-# %% ../../nbs/answers/07_module.ipynb #8b5848b7
+# %% ../../nbs/answers/07_module.ipynb #caecc645
 @PostInit.mistake('`__post_init__` comes before `__init__`: it comes after')
 class _(type):
     def __call__(cls, *args, **kwargs):
@@ -590,55 +494,28 @@ class _(type):
         if '__post_init__' in vars(cls): obj.__post_init__()
         return obj
 
-@PostInit.mistake('`__init__` never runs: `cls.__new__` makes an empty object, `super().__call__` fills it too')
-class _(type):
-    def __call__(cls, *args, **kwargs):
-        obj = cls.__new__(cls)
-        if hasattr(obj, '__post_init__'): obj.__post_init__()
-        return obj
-
-@PostInit.mistake('`__init__` runs twice: `super().__call__` has run it already')
-class _(type):
-    def __call__(cls, *args, **kwargs):
-        obj = super().__call__(*args, **kwargs)
-        obj.__init__(*args, **kwargs)
-        if hasattr(obj, '__post_init__'): obj.__post_init__()
-        return obj
-
-@PostInit.mistake('`__post_init__` is never called: `obj.__post_init__()`, with parentheses')
-class _(type):
-    def __call__(cls, *args, **kwargs): return super().__call__(*args, **kwargs)
-
-@PostInit.mistake('it returns what `__post_init__` gives: return the object')
-class _(type):
-    def __call__(cls, *args, **kwargs):
-        obj = super().__call__(*args, **kwargs)
-        return obj.__post_init__() if hasattr(obj, '__post_init__') else obj
-
-# %% ../../nbs/answers/07_module.ipynb #8e9c77f8
+# %% ../../nbs/answers/07_module.ipynb #e43a0733
 def _see_momentum(f, params, grads, lr, momentum):
     "Three steps, with a gradient that changes; for None it is there in the first step only"
-    ps,vs,kept = [Parameter(p) for p in params],[torch.zeros_like(p) for p in params],True
+    ps,vs,kept = [Parameter(p) for p in params],[torch.zeros_like(p) for p in params],[]
     velocities = [*vs]
     for k in (1,-2,.5):
-        for p,g in zip(ps, grads):
-            p.grad = k*g+k if g is not None else torch.ones_like(p.detach()) if k==1 else None
-        before = [deepcopy(p.grad) for p in ps]
+        for p,g in zip(ps, grads): p.grad = k*g+k if g is not None else torch.ones(p.shape) if k==1 else None
+        before = [p.grad for p in ps],deepcopy([p.grad for p in ps])
         f([*ps], velocities, lr, momentum)
-        kept = kept and all(p.grad is g is None or p.grad is not None and torch.equal(p.grad, g)
-                            for p,g in zip(ps, before))
-    in_place = [p.detach().data_ptr() for p in ps]==[p.data_ptr() for p in params]
-    return {'parameters':[p.detach() for p in ps], 'velocities':velocities, 'gradients are as they were':kept,
+        kept.append(all(p.grad is g and (g is None or torch.equal(g, h)) for p,g,h in zip(ps, *before)))
+    return {'parameters':[p.detach() for p in ps], 'velocities':velocities, 'gradients stay':all(kept),
             'velocities are the same tensors':all(a is b for a,b in zip(velocities, vs)),
-            'parameters are changed in place':in_place}
+            'parameters are the same tensors':_memory(ps)==_memory(params)}
 
 @book.exercise(
     inputs=lambda: [([torch.tensor([[1.,-2,3],[4,0,1]]),torch.tensor([1.,1])],
                      [torch.tensor([[2.,1,-1],[0,3,1]]),torch.tensor([-1.,5])], .1, .9),
-                    ([torch.tensor([-1.,3]),torch.tensor([2.])], [None,torch.tensor([-3.])], .5, .5), ([], [], .1, .9),
-                    ([torch.randn(2, 3).double(),torch.randn(4)], [torch.randn(2, 3).double(),torch.randn(4)], .01, .8)],
+                    ([torch.tensor([-1.,3]),torch.tensor([2.])], [None,torch.tensor([-3.])], .5, .5),
+                    ([torch.randn(2, 3).double()], [torch.randn(2, 3).double()], .01, .8),
+                    ([], [], .1, .9)],
     hints=['`zip(params, velocities)` goes through both lists.',
-           'The velocity first, in place: `v.mul_(momentum).add_(p.grad)`, or `v *= momentum` and then `v += p.grad`.',
+           'The velocity first, in place: `v.mul_(momentum).add_(p.grad)`.',
            'Then the parameter, in place: `p.detach().sub_(lr*v)`. Both only if `p.grad` is not `None`.'],
     difficulty=2, minutes=10, observe=_see_momentum)
 def momentum_step(params, velocities, lr, momentum): # lists of equal length, numbers; returns nothing
@@ -648,7 +525,7 @@ def momentum_step(params, velocities, lr, momentum): # lists of equal length, nu
         v.mul_(momentum).add_(p.grad)
         p.detach().sub_(lr*v)
 
-# %% ../../nbs/answers/07_module.ipynb #baadeff5
+# %% ../../nbs/answers/07_module.ipynb #3e27758a
 def _moving(params, velocities): return [(p,v) for p,v in zip(params, velocities) if p.grad is not None]
 
 @momentum_step.mistake('a parameter without a gradient stops it: its `.grad` is `None`, leave it out')
@@ -657,63 +534,39 @@ def _(params, velocities, lr, momentum):
         v.mul_(momentum).add_(p.grad)
         p.detach().sub_(lr*v)
 
-@momentum_step.mistake('it stops at a parameter without a gradient: leave this one out and go on, `continue`')
-def _(params, velocities, lr, momentum):
-    for p,v in zip(params, velocities):
-        if p.grad is None: break
-        v.mul_(momentum).add_(p.grad)
-        p.detach().sub_(lr*v)
-
-@momentum_step.mistake('the velocities stay zero: `v = momentum*v + p.grad` makes a new tensor, change the old one in place')
+@momentum_step.mistake('the velocities stay zero: `v = momentum*v + p.grad` makes a new tensor')
 def _(params, velocities, lr, momentum):
     for p,v in _moving(params, velocities): p.detach().sub_(lr*p.grad)
 
-@momentum_step.mistake('the velocities are replaced by new tensors, and whoever holds the old ones loses them: '
-                       'change them in place, `v.mul_(momentum).add_(p.grad)`')
+@momentum_step.mistake('the velocities are replaced by new tensors: change them in place, `v.mul_`')
 def _(params, velocities, lr, momentum):
     for k,p in enumerate(params):
         if p.grad is None: continue
         velocities[k] = momentum*velocities[k] + p.grad
         p.detach().sub_(lr*velocities[k])
 
-@momentum_step.mistake('the parameter gets a new tensor: change the old one in place, `p.detach().sub_(lr*v)`')
+@momentum_step.mistake('the parameter gets a new tensor: change the old one in place')
 def _(params, velocities, lr, momentum):
     for p,v in _moving(params, velocities):
         v.mul_(momentum).add_(p.grad)
         p.data = p.data - lr*v
 
-@momentum_step.mistake('the velocities are right, but no parameter moves: `p = p - lr*v` makes a new tensor, '
-                       'use `p.detach().sub_(lr*v)`')
+@momentum_step.mistake('no parameter moves: `p = p - lr*v` makes a new one, use `p.detach().sub_(lr*v)`')
 def _(params, velocities, lr, momentum): momentum_step.fn(params, velocities, 0, momentum)
 
-@momentum_step.mistake('the parameter moves before its velocity has met the new gradient: the velocity comes first')
-def _(params, velocities, lr, momentum):
-    for p,v in _moving(params, velocities):
-        p.detach().sub_(lr*v)
-        v.mul_(momentum).add_(p.grad)
-
-@momentum_step.mistake('the gradient is multiplied by `1-momentum`: that is an average, PyTorch adds the gradient as it is')
+@momentum_step.mistake('the gradient is multiplied by `1-momentum`: PyTorch adds it as it is')
 def _(params, velocities, lr, momentum):
     for p,v in _moving(params, velocities):
         v.mul_(momentum).add_(p.grad, alpha=1-momentum)
         p.detach().sub_(lr*v)
 
-@momentum_step.mistake('`lr` is inside the velocity: the velocity is made of gradients, and `lr` scales the step')
+@momentum_step.mistake('`lr` is inside the velocity: that is made of gradients, `lr` scales the step')
 def _(params, velocities, lr, momentum):
     for p,v in _moving(params, velocities):
         v.mul_(momentum).add_(lr*p.grad)
         p.detach().sub_(v)
 
-@momentum_step.mistake('the old velocity is there twice: `v += momentum*v + p.grad` keeps all of it and adds a share')
-def _(params, velocities, lr, momentum):
-    for p,v in _moving(params, velocities):
-        v += momentum*v + p.grad
-        p.detach().sub_(lr*v)
-
-@momentum_step.mistake('it goes uphill: the step is *against* the velocity')
-def _(params, velocities, lr, momentum): momentum_step.fn(params, velocities, -lr, momentum)
-
-@momentum_step.mistake('a parameter without a gradient moves on by its velocity: in this step neither of them changes')
+@momentum_step.mistake('a parameter without a gradient moves on: in this step it stays, as its velocity')
 def _(params, velocities, lr, momentum):
     for p,v in zip(params, velocities):
         v.mul_(momentum).add_(0 if p.grad is None else p.grad)

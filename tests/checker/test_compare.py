@@ -1,5 +1,4 @@
 "Outcomes, and what is said about them"
-import numpy as np
 import pytest
 import torch
 from sample import _rows, _scale_repeat, _scale_silent, center, center_inputs, declare, in_place, inf, nan, sees, scale
@@ -98,3 +97,124 @@ def test_rtol_lets_two_precisions_pass_and_nothing_coarser():
     assert declare(1e-5).judge(in_double).kind=='right'
     assert declare(1e-5).judge(coarse).kind=='wrong'
     assert declare(None).judge(in_double).kind=='wrong'
+
+@pytest.mark.parametrize('a,b,alike', [
+    (lambda x: x.saved_tensor, lambda x: x.slope, False), (lambda x: x.slope, lambda x: x[0].slope, True),
+    (lambda x: {}['w1'], lambda x: {}['w2'], False), (lambda x: {}['w1'], lambda x: {'w2':1}['w1'], True),
+    (lambda x: {}[0], lambda x: {}[1], False), (lambda x: [][len(x)], lambda x: [][7], True), (lambda x: ()[0], lambda x: [][0], False),
+    (lambda x: w1, lambda x: w2, False), (lambda x: int('a1'), lambda x: int('b1'), False), # noqa: F821
+    (lambda x: x.view(5), lambda x: x.view(4,4), True), (lambda x: x@x, lambda x: x[:,:2]@x.t()[:1], True),
+    (lambda x: x+torch.zeros(9), lambda x: x.view(5), False), (lambda x: x.size(5), lambda x: x.size(-7), True),
+    (lambda x: open('/no/one'), lambda x: open('/no/two'), False), (lambda x: 1/0, lambda x: 1%0, False),
+    (lambda x: h0(), lambda x: h0(1, 2), False), (lambda x: h0(), lambda x: h1(), False), (lambda x: h0(1, 2), lambda x: h0(1, 2, 3), False)])
+def test_what_identifies_an_error(a, b, alike):
+    def outcome(f):
+        try: return compare.Outcome(f(torch.ones(2, 3)))
+        except Exception as e: return compare.caught(f, e)
+    a,b = outcome(a),outcome(b)
+    assert a.error and b.error and a.like(b) == b.like(a) == alike, (a.words, b.words)
+
+def h0(x): ...
+def h1(x): ...
+
+def test_the_own_name_is_aside():
+    def named(x): return named()
+    def other(x): return other()
+    class Way(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x): return x*1
+        @staticmethod
+        def backward(ctx, dout): return ctx.kept
+    class _(Way): pass
+    def outcome(f):
+        try: (f(torch.ones(1)) if f in (named, other) else f.apply(torch.ones(1, requires_grad=True)).backward())
+        except Exception as e: return compare.caught(f, e)
+    assert outcome(named).like(outcome(other)) and outcome(Way).like(outcome(_)) and "'kept'" in outcome(_).words
+
+def test_still_to_write():
+    "Only the answer's own `raise NotImplementedError` says so"
+    def later(x): y = x; raise NotImplementedError('not yet') # noqa: F841
+    def power(x): return x^2
+    def module(x): return torch.nn.Module()(x)
+    assert 'still to write' in sees(later, 'wrong', 'NotImplementedError').text
+    for f in (power, module): assert 'still to write' not in sees(f, 'wrong', 'NotImplementedError').text
+    calls, calls_later = lambda x: helper(x), lambda x: helper_later(x)
+    assert 'still to write' not in center.judge(calls).text
+    assert 'still to write' in center.judge(calls_later).text
+
+def helper(x): return x^2
+def helper_later(x): x = x+1; raise NotImplementedError
+
+
+class Value:
+    "A variable as a lesson might write it; the engine knows no class"
+    def __init__(self, data, requires_grad=False, name=''):
+        self.data,self.requires_grad,self.name,self.grad,self.links = data,requires_grad,name,None,()
+    def __mul__(self, k):
+        v = type(self)(self.data*k, self.requires_grad)
+        v.links = (self,)
+        return v
+    def backward(self): ...
+class Weight(Value):
+    def __init__(self, data, requires_grad=True): super().__init__(data, requires_grad)
+
+def values():
+    w = Weight(torch.tensor([1., -2., 3.]))
+    w.grad = torch.tensor([0., 1., -1.])
+    return [(w,), (Value(torch.randn(2, 3)),), (w*2,)]
+
+value_book = Book('values')
+@value_book.exercise(values, 'abc', 1, 1)
+def triple(v):
+    "Three times"
+    return v*3
+@triple.mistake('the data are changed')
+def _(v): v.data *= 3; return v
+@triple.mistake('it is a plain tensor')
+def _(v): return v.data*3
+
+def test_variables():
+    triple.prove()
+    class Value3:
+        "The learner's own class, of another name"
+        def __init__(self, data, requires_grad): self.data,self.requires_grad,self.grad = data,requires_grad,None
+        def backward(self): ...
+    assert triple.judge(lambda v: Value3(v.data*3, v.requires_grad)).ok
+    v = sees(lambda v: Value3(v.data*2, v.requires_grad), 'wrong', 'Wrong value: at .data: at index 0: 2.0, expected 3.0', triple)
+    assert dict(v.facts)['input'] == 'v = Weight(tensor([1., -2., 3.]), grad=tensor([0., 1., -1.]), requires_grad=True)'
+    sees(lambda v: Value3(v.data*3, False), 'wrong', 'at .requires_grad: False, expected True', triple)
+    sees(lambda v: Value3(v.data[None]*3, v.requires_grad), 'wrong', 'but not the shape: at .data: shape (1, 3), expected (3,)', triple)
+    def graded(v): r = v*3; r.grad = r.data; return r
+    sees(graded, 'wrong', 'at .grad: type tensor, expected None', triple)
+    def spoils(v): r = v*3; v.data[0] = 9; return r
+    sees(spoils, 'wrong', 'The values are right.\n  It changes its input `v` in place', triple)
+    for (v,) in values():
+        c = compare.clone(v)
+        assert type(c) is type(v) and not c.links and not compare.differ(c, v) and c.data.data_ptr() != v.data.data_ptr()
+    class Stubborn(Value):
+        def __init__(self): super().__init__(torch.ones(2))
+    s = Stubborn()
+    s.data += 1
+    assert not compare.differ(compare.clone(s), s) and compare.clone(s) is not s
+
+def test_names_that_differ():
+    b = Book('b')
+    @b.exercise(center_inputs, 'abc', 1, 1, observe=lambda f, x: {'sizes':f(x)})
+    def named(x): return {'weight':len(x)}
+    v = sees(lambda x: {'weights':len(x)}, 'wrong', "Wrong keys in `sizes`: ['weights'], expected ['weight'].", named)
+    assert dict(v.facts)['got'] == "sizes: {'weights': 2}"
+
+def test_calls_are_counted():
+    def columns(a, b):
+        c = torch.zeros(len(a), b.shape[1])
+        for j in range(b.shape[1]):
+            for k in range(a.shape[1]): c[:,j] += a[:,k]*b[k,j]
+        return c
+    def cells(a, b):
+        c = torch.zeros(len(a), b.shape[1])
+        for i in range(len(a)):
+            for k in range(a.shape[1]): c[i] += a[i,k]*b[k]
+        return c
+    def more(f): return compare.count_calls(f, torch.ones(20, 3), torch.ones(3, 4)) - compare.count_calls(f, torch.ones(2, 3), torch.ones(3, 4))
+    assert more(columns) == 0 and more(cells) > 18 and more(lambda a, b: torch.stack([r@b for r in a])) == 18
+    with pytest.raises(ValueError): compare.count_calls(int, 'a')

@@ -16,8 +16,8 @@ async def coroutine(x): return x
 def endless(x): return endless(x)
 def leaves(x): sys.exit(3)
 def method(x): return x.mean
-def dots(x): y = x; return ...
-def partly(x): y = x; raise NotImplementedError
+def dots(x): y = x; return ... # noqa: F841
+def partly(x): y = x; raise NotImplementedError # noqa: F841
 def number(x): return 3
 def text(x): return '<b>`x`</b>'
 def listed(x): return (x - x.mean(0)).tolist()
@@ -135,7 +135,7 @@ def test_sneaky_right():
     def parameter(x): return nn.Parameter(x - x.mean(0))
     def inference(x):
         with torch.inference_mode(): return x - x.mean(0)
-    def annotated(x: 'for i in x') -> 'a @ b': return x - x.mean(0)
+    def annotated(x: 'for i in x') -> 'a @ b': return x - x.mean(0) # noqa: F722, F821
     def keywords(x, *, dim=0, **more): return x - x.mean(dim)
     class Has:
         def method(self, x): return x - x.mean(0)
@@ -278,12 +278,17 @@ def test_jupyter(data):
         'b.exercises["twice"].check(lambda x: x+x)',
         '%time None\ndef loop(x):\n    return sum(x for _ in "ab")\nb.exercises["twice"].check(loop)',
         'def wrong(x):\n    return x/0\nb.exercises["twice"].check(wrong)', 'def own(x):\n    return sum([x for _ in "ab"])',
-        'b.exercises["twice"].check(lambda x: own(x))', 'b.exercises["twice"].solution()', 'b.progress()']
+        'b.exercises["twice"].check(lambda x: own(x))', 'b.exercises["twice"].solution()', 'b.progress()',
+        '%%time\ndef stub(x):\n    ...\nb.exercises["twice"].check(stub)', '%%time\n\ndef loop(x):\n    return sum(x for _ in "ab")\nb.exercises["twice"].check(loop)',
+        'b.exercises["twice"].check(loop)']
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(c)) for c in cells])
     NotebookClient(nb, kernel_name='python3', timeout=600).execute()
     outs = [next(o.data for o in c.outputs if 'data' in o) for c in nb.cells[1:] if c.outputs]
     helped = outs.pop(4)['text/plain']
     assert 'comprehension), in `own` too.\n    line 2    return sum([x for _ in "ab"])' in helped
+    timed = [outs.pop()['text/plain'].splitlines() for _ in range(3)]
+    assert [o[0] for o in timed] == [f'twice: {o}' for o in ('right values, but a rule is broken',)*2+('not written yet',)]
+    assert timed[0][-1] == timed[1][-1] == '    line 2    return sum(x for _ in "ab")'
     heads = [o['text/plain'].splitlines() for o in outs]
     verdicts = 'not written yet', 'right', 'right values, but a rule is broken', 'wrong'
     assert [h[0] for h in heads[:4]] == [f'twice: {o}' for o in verdicts]
@@ -317,3 +322,27 @@ def test_a_class_with_a_metaclass_is_judged():
     class Eight(metaclass=Meta):
         def __init__(self): self.n = 8
     assert Seven.judge(Eight).kind=='wrong'
+
+def test_one_message_for_two_mistakes():
+    e = declare(mistakes=())
+    def cell():
+        @e.mistake('the mean of rows')
+        def _(x): return x - x.mean(1, keepdim=True)
+    cell()
+    cell() # is run again
+    with pytest.raises(ValueError, match="center has two mistakes with the message 'the mean of rows'"):
+        @e.mistake('the mean of rows')
+        def _(x): return x - x.mean()
+    with pytest.raises(ValueError): e.mistake('the mean of rows')(lambda x: x)
+    assert len(e.mistakes) == 1
+    space = {'e':e}
+    exec(compile('@e.mistake("the mean of rows")\ndef _(x): return -x', '<a changed cell>', 'exec'), space)
+    assert e.mistakes['the mean of rows'] is space['_']
+
+def test_huge_outputs():
+    for f in (lambda x: 'x'*10**6, lambda x: [1]*10**6, lambda x: torch.zeros(10**6), lambda x: {i:i for i in range(10**5)}):
+        assert len(sees(f, 'wrong', 'expected').text) < 3000
+    b = Book('b')
+    @b.exercise(lambda: [(k,) for k in (3, -4, 10**5)], 'abc', 1, 1)
+    def times(k): return 'ab'*abs(k)
+    assert len(sees(lambda k: 'ba'*abs(k) if k > 9 else 'ab'*abs(k), 'wrong', 'Wrong value', times).text) < 1500

@@ -3,7 +3,7 @@ import json, multiprocessing, os, sys
 from datetime import date
 
 import pytest
-from sample import _rows, book, center, center_inputs, python, scale
+from sample import _rows, book, center, center_inputs, scale
 
 from groundup.support.checker import progress
 from groundup.support.checker.exercise import Book
@@ -129,3 +129,20 @@ def test_hints_and_table(data, capsys):
     assert [out.count(f'Hint {i} of 3') for i in (1, 2, 3)] == [1, 1, 1] and out.count('Next is `ex.center.solution()`') == 2
     assert 'Exercises of test: 1 of 5 right, about 28 minutes to go\n' in out
     assert 'center     1 of 3      5 min   open, hints: 3\n' in out and f'right ({date.today()}), tries: 1' in out
+
+@pytest.mark.parametrize('e', [RuntimeError('Could not determine home directory.'), KeyError('getpwuid(): uid not found: 4711'), None])
+def test_no_home(e, data, capsys, monkeypatch):
+    "A user without a home folder or a name gets verdicts, and progress for the session; no folder `~` is made"
+    def nowhere(name):
+        if e: raise e
+        return '~/.local/share/groundup'
+    monkeypatch.setattr('platformdirs.user_data_dir', nowhere)
+    monkeypatch.delenv('GROUNDUP_DATA')
+    monkeypatch.chdir(data)
+    for _ in range(2): center.check(center.fn)
+    center.hint()
+    book.progress()
+    center.solution()
+    out = capsys.readouterr().out
+    assert out.count('Progress cannot be kept, just in this session: ') == 1 and 'tries: 2, hints: 1' in out and not [*data.iterdir()]
+    assert (str(e.args[0]) if e else 'there is no home folder') in out

@@ -169,3 +169,62 @@ def test_syntax():
         def __getattr__(self, name): return self
     assert syntax(Loop()) is None
     assert syntax(r_for).name == 'r_for' and syntax(Rude).name == 'Rude'
+
+def plainly(f):
+    def wrapper(*args): return f(*args)
+    return wrapper
+
+class Plainly:
+    def __init__(self, f): self.f = f
+    def __call__(self, *args): return self.f(*args)
+
+class Tools:
+    @staticmethod
+    def means(x): return torch.stack([c.mean() for c in x.t()])
+    @classmethod
+    def far(cls, x): return h_means(x)
+    def own(self, x): return Tools.means(x)
+    class Inner:
+        @staticmethod
+        def means(x): return torch.stack([c.mean() for c in x.t()])
+tools = Tools()
+
+@pytest.mark.parametrize('deco', [plainly, Plainly, lambda f: plainly(plainly(f)), lambda f: partial(plainly(f))])
+def test_decorators_without_wraps(deco):
+    @deco
+    def stub(x): ...
+    @deco
+    def loop(x): return x - h_means(x)
+    @deco
+    def good(x): return x - x.mean(0)
+    @deco
+    def none(x): y = x - x.mean(0) # noqa: F841
+    sees(stub, 'unwritten', 'Write `center(x)`')
+    sees(loop, 'rule', 'in `')
+    sees(good, 'right', 'It does without')
+    sees(none, 'wrong', 'is `return` missing?')
+    sees(deco(r_for), 'rule', 'Now do it without `for`')
+
+@pytest.mark.parametrize('f', [lambda x: x - Tools.means(x), lambda x: x - Tools().own(x), lambda x: x - Tools.far(x),
+                               lambda x: x - tools.own(x), lambda x: x - Tools.Inner.means(x)])
+def test_static_helpers(f): sees(f, 'rule', 'Now do it without `for`')
+
+def dot(x): return x.mean(0)
+def matmul_of_mine(x): return torch.ones(1, len(x))@x/len(x)
+
+def test_own_helpers_with_the_names_of_tools():
+    sees(lambda x: x - dot(x), 'right', 'It does without')
+    v = sees(lambda x: x - matmul_of_mine(x), 'rule', 'in `matmul_of_mine` too')
+    assert '@x/len(x)' in v.facts[0][1]
+
+@pytest.mark.parametrize('rule,good,bad', [
+    ('@', ['a*b', 'nn.ReLU()(a)', '(a[:,:,None]*b).sum(1)', 'torch.outer(a,b)', 'a.dots', 'Linearly(a)'],
+     ['a@b', 'a.mm(b)', 'F.linear(a,b)', 'nn.Linear(2,3)(a)', 'nn.Bilinear(2,3,4)(a,b)', 'F.bilinear(a,b,c)', 'np.inner(a,b)',
+      'torch.linalg.multi_dot([a,b])', 'a.addmm_(a,b)', 'operator.imatmul(a,b)', 'a.__rmatmul__(b)', 'a.T.cov()', 'np.corrcoef(a)', 'np.vecdot(a,b)']),
+    ('t', ['a+t', 'T', 'a.reshape(3,2)', 'torch.einsum("ij->ji",a)', 'a.title()'],
+     ['a.t()', 'a.T', 'a.mT', 'a.mH', 'a.H', 'a.t_()', 'torch.transpose(a,0,1)', 'np.transpose(a)', 'a.permute(1,0)', 'a.swapaxes(0,1)',
+      'a.swapdims_(0,1)', 'torch.moveaxis(a,0,1)', 'a.movedim(0,1)', 'a.adjoint()', 'a.transpose_(0,1)']),
+    ('bilinear', ['linear(a)'], ['F.bilinear(a,b,c)', 'nn.Bilinear(1,2,3)']), ('T', ['a.t()', 'a.mT'], ['a.T']),
+    ('one_hot', ['hot'], ['F.one_hot(a)', 'OneHot(a)'])])
+def test_families(rule, good, bad):
+    assert [s for s in good if source.broken(ast.parse(s), rule)] == [s for s in bad if not source.broken(ast.parse(s), rule)] == []

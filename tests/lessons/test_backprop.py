@@ -188,6 +188,18 @@ def test_numgrad_of_a_transposed_tensor_and_of_numbers():
     same(numgrad(lambda v: (v**2).sum(), x), 2*x, atol=1e-8)
     same(numgrad(lambda v: v.pow(2).sum().item(), x), 2*x, atol=1e-8)
 
+@pytest.mark.filterwarnings('error')
+def test_numgrad_of_what_is_tracked():
+    "By PyTorch, or by anything that has `detach`"
+    w,x = d(3).requires_grad_(),d(3)
+    same(numgrad(lambda v: (v*w).sum(), x), w.detach(), atol=1e-8)
+    same(numgrad(lambda v: v*w, w, dout=x), w.detach()*x, atol=1e-8)
+    class Tracked:
+        def __init__(self, t): self.t,self.dtype = t,t.dtype
+        def detach(self): return self.t
+    same(numgrad(lambda v: Tracked((v**2).sum()), Tracked(x)), 2*x, atol=1e-8)
+    assert check_grads(lambda v: Tracked(v**2), dict(v=Tracked(x)), dict(v=2*x*w.detach()), dout=w.detach())
+
 def test_numgrad_refuses():
     x = d(2)
     with raises(TypeError, 'x is torch.float32: central differences need float64'): numgrad(torch.sum, x.float())
@@ -351,7 +363,9 @@ def test_unimplemented():
     layer(d(2))
     with raises(NotImplementedError, 'NoBwd must define bwd(self, dout, *args)'): layer.backward(d(2))
 
-# --- exercises: mistakes of the four great kinds are told by name
+# --- exercises: what is named, what must not pass, what must
+
+from groundup.exercises import backprop as ex # noqa: E402
 
 def turned(x, y, layers):
     out,way = x,[]
@@ -366,36 +380,111 @@ def turned(x, y, layers):
         w.g,b.g = g.t()@inp,g.sum(0)
         g = g@w.t()*(inp>0) if k else g@w.t()
     x.g = g
+def forwards(x, layers):
+    way = []
+    for w,b in layers:
+        way.append((x, lin(x, w, b)))
+        x = relu(way[-1][1])
+    return way
+def too_early(x, y, layers):
+    "`lin_grad` of a layer before the `relu_grad` that writes what it reads"
+    way = forwards(x, layers)
+    mse_grad(way[-1][1], y)
+    for k in reversed(range(len(way))):
+        lin_grad(*way[k], *layers[k])
+        if k+1<len(way): relu_grad(way[k][1], way[k+1][0])
+def no_start(x, y, layers):
+    way = forwards(x, layers)
+    for k in reversed(range(len(way))):
+        lin_grad(*way[k], *layers[k])
+        if k: relu_grad(way[k-1][1], way[k][0])
+def first_first(x, y, layers):
+    way = forwards(x, layers)
+    mse_grad(way[-1][1], y)
+    for (inp,out),(w,b) in zip(way, layers): lin_grad(inp, out, w, b)
+def own_key(x, y, layers):
+    gs,way = {},forwards(x, layers)
+    for k in reversed(range(len(way))): gs[k] = gs[k+1]
 def flat_sum(out, targ, c): out.g = 2*c*(out.squeeze(-1)-targ)
 def halves(out, targ, c): out.g = (c*(out[:,0]-targ))[:,None]
-def long_w(inp, out, w, b): inp.g,w.g,b.g = out.g@w,(out.g.t()@inp).t(),out.g.sum(1)
+def divides(out, targ, c):
+    d = out.squeeze(-1)-targ
+    out.g = (2*c*d**2/d/len(targ))[:,None]
 def first_only(a, b, out):
     a.g = out.g*b
-    b.g = out.g*a + getattr(b, 'g', 0)
-def same_old(a, b, out):
-    if a is b: a.g = out.g*a*2
-    else: add_grad(a, out.g*b), add_grad(b, out.g*a)
-class Scale(Layer):
+    b.g = out.g*a + (0 if getattr(b, 'g', None) is None else b.g)
+def by_hasattr(a, b, out):
+    for p,q in (a,b),(b,a): p.g = p.g+out.g*q if hasattr(p, 'g') else out.g*q
+def by_quotient(a, b, out): add_grad(a, out.g*out/a), add_grad(b, out.g*out/b)
+def only_once(a, b, out):
+    add_grad(a, out.g*b)
+    if a is not b: add_grad(b, out.g*a)
+def again(inp, out):
+    s = 1/(1+(-inp).exp())
+    inp.g = out.g*s*(1-s)
+def again_expit(inp, out): inp.g = out.g*torch.special.expit(inp)*(1-out)
+def sigmoid_quotient(inp, out): inp.g = out.g*out**2*(1/out-1)
+def long_b(inp, out, w, b): inp.g,w.g,b.g = out.g@w,out.g.t()@inp,out.g.sum(1)
+class NoReturn(Layer):
+    def __init__(self, s): self.s = s
+    def forward(self, inp): self.s*inp
+    def bwd(self, dout, inp): add_grad(inp, dout*self.s)
+class NoLayer:
     def __init__(self, s): self.s = s
     def forward(self, inp): return self.s*inp
-    def bwd(self, dout, inp): inp.g,self.s.g = self.s*dout,(inp*dout).sum(1)
+class ByQuotient(NoReturn):
+    def forward(self, inp): return self.s*inp
+    def bwd(self, dout, inp): add_grad(inp, dout*self.s), add_grad(self.s, (dout*self.out).sum(0)/self.s)
 def kept_moves(f, x, eps):
     up,down,g = x.clone(),x.clone(),x.clone()
     for k in range(len(x)):
         up[k],down[k] = up[k]+eps,down[k]-eps
         g[k] = (f(up)-f(down))/eps/2
     return g
+def no_eps(f, x, eps): return numgrad(f, x, 1e-6)
 
 @pytest.mark.parametrize('name,f,words', [
     ('deep_step', turned, 'a transpose is missing or too many'),
-    ('weighted_mse_grad', flat_sum, 'the division by n is missing and the gradient is `(n,)`'),
-    ('weighted_mse_grad', halves, 'the division by n is missing and the factor 2'),
-    ('lin_rows_grad', long_w, '`w.g`, and `b.g` is summed over the wrong axis'),
+    ('deep_step', too_early, 'before `lin_grad` of a layer comes the `relu_grad`'),
+    ('deep_step', no_start, '`mse_grad` writes the first one'),
+    ('deep_step', first_first, 'the way back begins at the first layer'),
+    ('weighted_mse_grad', flat_sum, 'the division by n is missing, and the gradient is `(n,)`'),
+    ('weighted_mse_grad', halves, 'the factor 2 of the square and the division by n are missing'),
+    ('sigmoid_grad', again, 'the sigmoid is computed again from `inp`'),
+    ('lin_rows_grad', long_b, 'the gradient of `b` is summed over the wrong axis'),
     ('mul_grad', first_only, '`a.g` is overwritten'),
-    ('mul_grad', same_old, 'for `a*a` the old gradient is overwritten'),
-    ('Scale', Scale, 'the gradients are overwritten, and that of `s` is summed over the wrong axis'),
+    ('mul_grad', by_hasattr, 'after `zero_grad` there is a `.g`, but it is `None`'),
+    ('mul_grad', only_once, 'or there is only one addition'),
+    ('Scale', NoLayer, '`Scale` is no `Layer`'),
+    ('central', no_eps, '`eps` is not used'),
     ('central', kept_moves, 'entries that were moved stay moved')])
 def test_a_mistake_is_named(name, f, words):
-    from groundup.exercises import backprop as ex
     v = getattr(ex, name).judge(f)
-    assert v.kind=='wrong' and words in v.text
+    assert v.kind=='wrong' and v.mistake and words in v.mistake, v
+
+@pytest.mark.parametrize('name,f,words', [
+    ('deep_step', own_key, 'KeyError'), ('weighted_mse_grad', divides, 'nan'), ('mul_grad', by_quotient, 'nan'),
+    ('sigmoid_grad', again_expit, 'Wrong value'), ('sigmoid_grad', sigmoid_quotient, 'nan'),
+    ('Scale', NoReturn, 'is `return` missing?'), ('Scale', ByQuotient, 'nan')])
+def test_a_wrong_answer_without_a_name(name, f, words):
+    v = getattr(ex, name).judge(f)
+    assert v.kind=='wrong' and not v.mistake and words in v.text, v
+
+def test_the_lessons_own_function_breaks_the_rule():
+    def central(f, x, eps): return numgrad(f, x, eps)
+    v = ex.central.judge(central)
+    assert v.kind=='rule' and '`numgrad`' in v.text
+
+def test_a_layer_of_the_notebook_is_a_layer():
+    "The lesson defines its own `Layer`: nothing hangs on the package's"
+    class Own:
+        args = None
+        def __call__(self, *args):
+            self.args,self.out = args,self.forward(*args)
+            return self.out
+        def backward(self, dout): self.bwd(dout, *self.args)
+    class Scale(Own):
+        def __init__(self, s): self.s = s
+        def forward(self, inp): return self.s*inp
+        def bwd(self, dout, inp): add_grad(self.s, torch.einsum('ik,ik->k', dout, inp)), add_grad(inp, self.s*dout)
+    assert ex.Scale.judge(Scale).ok

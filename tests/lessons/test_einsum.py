@@ -1,5 +1,5 @@
 "Our einsum against PyTorch's and NumPy's: random equations, bad ones, gradients, orders of contraction"
-import itertools, math, random, warnings
+import itertools
 import numpy as np
 import pytest, torch
 from hypothesis import given, settings, strategies as st

@@ -1,6 +1,5 @@
 "Lesson 07 against torch.nn: names, values, gradients, steps of SGD, states, misuse"
 import copy, io, pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -634,6 +633,13 @@ def test_named_parameters_is_an_iterator():
     n, p = next(net().named_parameters())
     assert n == '0.weight' and next(net().parameters()).shape == (3,4) and next(net().named_modules())[0] == ''
 
+def test_zero_grad():
+    m = net()
+    m(torch.ones(2, 4)).sum().backward()
+    assert all(p.grad is not None for p in m.parameters())
+    m.zero_grad()
+    assert all(p.grad is None for p in m.parameters())
+
 def test_repr():
     text = repr(net())
     assert text == ('Sequential(\n  (0): Linear(weight (3, 4), bias (3,))\n  (1): ReLU()\n'
@@ -851,6 +857,19 @@ def test_verdicts_that_name_the_fault():
         def forward(self, x): return x@self.w.t()
     v = answers().BiasFree.judge(BiasFree)
     assert v.kind == 'wrong' and '`w`' in v.text and 'shape' not in v.text
+    class BiasFree(nn.Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(n_out, n_in))
+        def forward(self, x): return x@self.weight.t()
+    assert 'too small' in answers().BiasFree.judge(BiasFree).text
+    def load_matching(module, state): # another order of the names
+        left = []
+        for n,t in module.state_dict().items():
+            if n in state and state[n].shape==t.shape: t.copy_(state[n])
+            else: left.append(n)
+        return sorted(left, reverse=True)
+    assert answers().load_matching.judge(load_matching).kind == 'wrong'
     class Dropout(Module): # another way to draw: the mistake has its name all the same
         def __init__(self, p):
             super().__init__()

@@ -9,12 +9,13 @@ import pytest
 root = Path(__file__).resolve().parent.parent.parent
 lesson = '01_matmul'
 stub = 'def matvec(a, v)'
-wrong = stub + ':\n    return a*v'
+ask = '\n\nex.matvec.check(matvec)'
+wrong = stub + ':\n    return a*v' + ask
 right = stub + ''':
     res = torch.zeros(len(a), dtype=a.dtype)
     for i,row in enumerate(a):
         for k,o in enumerate(row): res[i] += o*v[k]
-    return res'''
+    return res''' + ask
 limit = 240 # seconds for anything that is waited for: a busy machine is slow, not wrong
 
 pytestmark = pytest.mark.skipif(not (root/f'nbs/{lesson}.ipynb').exists(), reason=f'there is no lesson {lesson}')
@@ -29,13 +30,18 @@ def written(path, proc):
 
 @pytest.fixture(scope='module')
 def server(tmp_path_factory, chromium):
-    "JupyterLab as `make lab` starts it, on a course and with settings in a temporary folder: its address and token"
+    """JupyterLab as `make lab` starts it, on a course and with settings in a temporary folder: its address and token. Elsewhere
+    lie kernels of the same name that do not start"""
     tmp = tmp_path_factory.mktemp('my course')
     shutil.copytree(root/'nbs', tmp/'nbs', ignore=shutil.ignore_patterns('.ipynb_checkpoints'))
     shutil.copytree(root/'tools', tmp/'tools', ignore=shutil.ignore_patterns('__pycache__', 'assets'))
     shutil.copy(root/'settings.ini', tmp)
     dirs = {k: str(tmp/k.lower()) for k in ('JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR', 'IPYTHONDIR',
                                             'JUPYTERLAB_SETTINGS_DIR', 'JUPYTERLAB_WORKSPACES_DIR', 'GROUNDUP_DATA')}
+    dirs['JUPYTER_PATH'],dirs['JUPYTER_PREFER_ENV_PATH'] = str(tmp/'others'),'0'
+    for o in (tmp/'others', tmp/'jupyter_data_dir'):
+        (o/'kernels/python3').mkdir(parents=True)
+        (o/'kernels/python3/kernel.json').write_text('{"argv": ["/bin/false", "{connection_file}"], "display_name": "no", "language": "python"}')
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -107,6 +113,11 @@ def test_lesson(server, browser):
     nb.idle()
     assert page.locator('.jp-Notebook').first.is_visible()
 
+    # nothing asks whether to fetch news
+    settings = json.loads(page.evaluate("fetch('/lab/api/settings/@jupyterlab/apputils-extension:notification',"
+                                        " {headers: {Authorization: 'token '+t}}).then(r => r.text())".replace('t}', f'"{info["token"]}"}}')))
+    assert settings['schema']['properties']['fetchNews']['default'] == 'false'
+
     # every cell runs, though no exercise is solved
     start = time.time()
     nb.run_all()
@@ -119,14 +130,17 @@ def test_lesson(server, browser):
     print(f'{len(code)} cells of {lesson} ran in {time.time()-start:.0f} s')
 
     # the first exercise: not written, wrong with the mistake by its name, right
-    write,check = nb.index(stub), nb.index('ex.matvec.check(matvec)')
-    nb.shows(check, 'not written yet')
-    nb.write(write, wrong)
-    nb.run(write); nb.run(check)
-    nb.shows(check, 'wrong', 'not added up')
-    nb.write(write, right)
-    nb.run(write); nb.run(check)
-    nb.shows(check, 'right', without='wrong')
+    i = nb.index(stub)
+    assert ''.join(nb.cells()[i]['source']).endswith(ask)
+    nb.shows(i, 'not written yet')
+    nb.write(i, wrong)
+    nb.run(i)
+    nb.shows(i, 'wrong', 'not added up')
+    nb.write(i, right)
+    nb.run(i)
+    nb.shows(i, 'right', without='wrong')
+
+    assert not page.get_by_text('Jupyter news').count()
 
     # saved in the learner's copy only, progress in the learner's data
     nb.eval("() => { window.done = false; jupyterapp.commands.execute('docmanager:save').then(() => window.done = true) }")

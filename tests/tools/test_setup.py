@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-
-from conftest import root
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import env
-from project import cfg
+from processes import sh
+from project import cfg, root
 
 
 class Machine:
@@ -211,6 +213,32 @@ def test_offline_for_real(tmp_path):
     assert 'Setting up .venv' in res.stdout and 'the index cannot be reached' in ' '.join(res.stderr.split())
     assert 'Traceback' not in res.stdout + res.stderr
 
+def test_letters_outside_ascii(tmp_path):
+    "An environment made under one locale works under every other, in a folder whose name needs more than ASCII"
+    home = tmp_path/'мой курс'
+    (home/'tools').mkdir(parents=True)
+    for o in ('settings.ini', 'constraints.txt', 'setup.py', 'tools/env.py', 'tools/project.py'): shutil.copy(root/o, home/o)
+    code = """if True:
+        import env, pathlib, sys
+        real = env.subprocess.run
+        env.subprocess.run = lambda cmd, **kw: real(cmd[:3]+['--without-pip']+cmd[3:] if 'venv' in cmd else cmd, **kw) # it takes long
+        env.pip = lambda torch, lock: (0, [])
+        env.packages = lambda: [pathlib.Path(sys.argv[1])]
+        env.broken = lambda: []
+        print(env.why_new(env.notes(), 'default'), flush=True)
+        env.main(['-c', 'import os; print(ascii(os.getcwd()), ascii(os.fsencode(os.getcwd())))'])"""
+    pip = tmp_path/'pip-23.dist-info'
+    pip.mkdir()
+    for o in ('RECORD', 'INSTALLER'): (pip/o).touch()
+    keep = {k: v for k,v in os.environ.items() if not k.startswith(('LC_', 'LANG', 'PYTHON')) and k != 'TORCH'}
+    def run(**env): return sh(sys.executable, '-c', code, pip, cwd=home/'tools', env=keep | dict(PYTHONPATH='.') | env).splitlines()
+    made = run(LC_ALL='C', PYTHONUTF8='0')
+    assert 'Setting up .venv' in made[1] and '.venv is ready' in made[-2]
+    for o in ('1', '0'): assert run(LC_ALL='C', PYTHONUTF8=o) == ['None', made[-1]], 'the environment that works looks broken'
+    note = home/'.venv/groundup.json'
+    note.write_text(note.read_text().replace('"ready": true', '"ready": false').replace('"path"', '"was"')) # as one made by hand
+    assert run(LC_ALL='C', PYTHONUTF8='0')[0] == 'None'
+
 @pytest.mark.parametrize('name', ['env', 'project'])
 def test_old_python_can_read_it(name):
     ast.parse((root/f'tools/{name}.py').read_text(encoding='utf8'), feature_version=(3, 6))
@@ -285,6 +313,17 @@ def test_oldest_is_the_oldest_we_claim():
     for o in cfg['requirements'].split():
         low = re.match(r'([\w-]+)>=([\d.]+)', o)
         assert pins[low[1]].split('.')[:low[2].count('.')+1] == low[2].split('.'), f'{o} against {low[1]}=={pins[low[1]]}'
+
+colab = { # from the lists of Colab's packages (github.com/googlecolab/backend-info), by their date
+    '2025-11-24': dict(python='3.12', ipython='7.34.0', numpy='2.0.2', matplotlib='3.10.0', torch='2.9.0', platformdirs='4.5.0', fastcore='1.8.16'),
+    '2026-08-19': dict(python='3.13', ipython='7.34.0', numpy='2.1.3', matplotlib='3.10.0', torch='2.11.0', platformdirs='4.11.3', fastcore='2.2.12')}
+
+@pytest.mark.parametrize('date', colab)
+def test_colab_keeps_what_it_has(date):
+    "A lesson's first cell installs the package there, and replaces nothing"
+    assert Version(colab[date]['python']) in SpecifierSet('>='+cfg['min_python'])
+    needs = [Requirement(o) for o in cfg['requirements'].split()]
+    assert not [f'{o}: Colab has {colab[date][o.name]}' for o in needs if colab[date][o.name] not in o.specifier]
 
 def test_no_registry_is_named():
     "Addresses of package indexes stay out; the one exception is PyTorch's own, for TORCH=cpu"

@@ -22,7 +22,9 @@ def functions(
 
 def _behind(f):
     f = inspect.unwrap(getattr(f.fget if isinstance(f, property) else f, '__func__', f))
-    return _behind(f.func) if isinstance(f, functools.partial) else f
+    if isinstance(f, functools.partial): return _behind(f.func)
+    call = vars(type(f)).get('__call__') # of an object that can be called
+    return call if inspect.isfunction(call) else f
 
 def lines(
     c:types.CodeType # of a function
@@ -86,27 +88,27 @@ def is_stub(
     return node is not None and empty(node, inspect.isclass(f))
 
 def is_wrapped_stub(
-    f # a function that gave nothing
+    f # a function or an object that gave nothing
 )->bool:
-    "Whether a decorator without `wraps` hides a stub in `f`"
-    return any(is_stub(g, syntax(g)) for h in functions(f) for g in _closure(h).values() if inspect.isfunction(g))
+    "Whether decorators without `wraps` hide a stub in `f`"
+    for g in (todo := _held(f)): todo += [h for h in _held(g) if h not in todo] # grows on the way
+    return any(is_stub(g, syntax(g)) for g in todo)
 
-def _closure(f):
-    "What the function `f` uses of the functions around it"
-    def value(cell):
-        try: return cell.cell_contents
-        except ValueError: return None # not set yet
-    return dict(zip(f.__code__.co_freevars, map(value, f.__closure__ or ())))
+def _held(f):
+    "The functions that `f` holds: in its closures, or as attributes of an object that can be called"
+    found = [] if inspect.isclass(f) else [*getattr(f, '__dict__', {}).values()]
+    for g in functions(f): found += [c.cell_contents for c in g.__closure__ or () if c!=types.CellType()]
+    return [o for o in found if inspect.isfunction(o)]
 
 # %% ../../../nbs/support/checker/source.ipynb #719c8209
 _rules = {'for':' (no loop and no comprehension)', 'for for':' (no loop or comprehension in another)',
           'for for for':' (no loops or comprehensions three deep)', '@':' (no other matrix product either)',
           't':' (nothing else that reorders axes either)'}
 _families = {
-    '@': '''mm bmm mv dot vdot vecdot inner addmm addmv addbmm baddbmm einsum tensordot chaindot multidot linear
-            bilinear matvec vecmat rmatmul imatmul lazylinear cov corrcoef conv1d conv2d conv3d
-            scaleddotproductattention''',
-    't': 't mt h mh adjoint transpose permute permutedims swapaxes swapdims moveaxis movedim rollaxis rot90 rearrange'}
+    '@': '''mm bmm mv dot vdot vecdot inner addmm addmv addbmm baddbmm einsum tensordot chaindot multidot
+            linear bilinear Linear Bilinear LazyLinear matvec vecmat rmatmul imatmul cov corrcoef
+            conv1d conv2d conv3d scaleddotproductattention''',
+    't': 't T mT H mH adjoint transpose permute permutedims swapaxes swapdims moveaxis movedim rollaxis'}
 _loops = ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 
 def without(
@@ -141,13 +143,12 @@ def _own(node):
     own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     return own | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
-def _form(s): return s.replace('_', '').lower()
-
 def _is(s, rule, name):
     "Whether the name `s` breaks the rule; `name` if it is no attribute"
-    if rule not in _families: return s==rule or len(rule)>1 and _form(s)==_form(rule)
+    bare = s.replace('_', '')
+    if rule not in _families: return s==rule or len(rule)>1 and bare.lower()==rule.replace('_', '').lower()
     if rule=='t' and name and len(s)<3: return False # a variable
-    return _form(s) in _families[rule].split() or rule=='@' and _form(s).startswith('matmul')
+    return bare in _families[rule].split() or rule=='@' and bare.startswith('matmul')
 
 def broken(
     node:ast.AST, # a definition
@@ -161,7 +162,8 @@ def broken(
     for n in ast.walk(node):
         name = isinstance(n, ast.Name)
         if name and n.id in own: continue
-        if _is(_used(n), rule, name) or rule=='@' and isinstance(getattr(n, 'op', None), ast.MatMult): return n.lineno
+        product = isinstance(getattr(n, 'op', None), ast.MatMult)
+        if _is(_used(n), rule, name) or rule=='@' and product: return n.lineno
 
 # %% ../../../nbs/support/checker/source.ipynb #fac60b10
 def taught(
@@ -173,19 +175,18 @@ def taught(
     except ImportError: return {}
 
 def _called(g, d, known):
-    "Functions and classes that `g`, with the definition `d`, calls; by name, in the order of the names"
-    found,own = {},_own(d)
+    "Functions and classes that `g`, with the definition `d`, holds or calls by name"
+    found,fs = {},functions(g)
+    own = _own(d).union(known, *(f.__code__.co_freevars for f in fs))
     for n in ast.walk(d):
         if not isinstance(n, ast.Call): continue
         way,o = [],n.func
         while isinstance(o, ast.Attribute): way,o = [o.attr,*way],o.value
-        if not isinstance(o, ast.Name) or o.id in own: continue
-        for fn in functions(g)[:1]:
-            closure = _closure(fn)
-            h = closure.get(o.id, None if o.id in known else fn.__globals__.get(o.id))
-            for a in way: h = inspect.getattr_static(h, a, None)
-            found['.'.join([o.id,*way])] = getattr(h, '__func__', h)
-    return [found[k] for k in sorted(found)]
+        if not isinstance(o, ast.Name) or o.id in own or not fs: continue
+        h = fs[0].__globals__.get(o.id)
+        for a in way: h = inspect.getattr_static(h, a, None)
+        found['.'.join([o.id,*way])] = getattr(h, '__func__', h)
+    return _held(g) + [found[k] for k in sorted(found)]
 
 def helpers(
     f, # an answer
@@ -198,8 +199,8 @@ def helpers(
         found[g] = d = copy.copy(d)
         if hasattr(d, 'decorator_list'): d.decorator_list = []
         for h in _called(g, d, known):
-            if not (inspect.isfunction(h) or inspect.isclass(h)) or h.__module__!=module or h in found: continue
-            if n := syntax(h): todo.append((h, n))
+            own = (inspect.isfunction(h) or inspect.isclass(h)) and h.__module__==module and h not in found
+            if own and (n := syntax(h)): todo.append((h, n))
     return found
 
 # %% ../../../nbs/support/checker/source.ipynb #d7429073
@@ -210,8 +211,7 @@ def breaches(
     known=() # names of tools
 )->tuple: # rule -> a fact, the line that breaks it; names of the helpers in which some of these stand
     "The rules that `f` and its helpers break"
-    found,others = {},[]
-    read = helpers(f, node, known)
+    found,others,read = {},[],helpers(f, node, known)
     for g,d in read.items():
         for r in rules:
             if r in found or not (n := broken(d, r, [getattr(o, '__name__', '') for o in read])): continue
