@@ -281,7 +281,7 @@ def _(shape):
     return shape[1]*window, shape[0]*window
 
 # %% ../../nbs/answers/04_init.ipynb #b1868b3d
-@book.exercise(inputs=lambda: [(100,.1), (3,2.), (49,1/7), (1,.5), (5,0.), (int(torch.randint(9, 99, ())),.7)],
+@book.exercise(inputs=lambda: [(100,.1), (3,2.), (49,1/7), (1,.5), (5,0), (int(torch.randint(9, 99, ())),2.)],
     hints=['The weights have the std `bound/√3`.',
            'A linear layer multiplies the second moment by $n_\\mathrm{in}s^2$.',
            'ReLU leaves half of the second moment.'],
@@ -344,7 +344,7 @@ def _(h): return h.var(0, correction=0).mean()/h.var()
 @between_inputs.mistake('`var()` of what is left divides by one less than all entries: say `correction=0`')
 def _(h): return (h-h.mean(0)).var()/(h**2).mean()
 
-@between_inputs.mistake('that is a std, as the lesson measures it: the share is a variance over the second moment')
+@between_inputs.mistake('that is a std, as the lesson measures it: divide a variance by the second moment')
 def _(h): return (h-h.mean(0)).std()
 
 @between_inputs.mistake('that is the variance: divide it by the second moment')
