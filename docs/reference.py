@@ -109,7 +109,7 @@ names = cache(Names)
 def rst(s):
     "Markdown's code and plain words, as reStructuredText"
     parts = re.split(r'`([^`]+)`', s)
-    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`])', r'\\\1', p) for i,p in enumerate(parts))
+    return ''.join(rf'\ ``{p}``\ ' if i%2 else re.sub(r'([\\*|_`<])', r'\\\1', p) for i,p in enumerate(parts))
 
 def documented(app, what, name, o, options, lines):
     "Autodoc's hook for docstrings: the text, then each parameter in order, with its type and its docment"
@@ -120,10 +120,14 @@ def documented(app, what, name, o, options, lines):
     except Exception: return                                    # builtins and the like have no source
     name_of = lambda a: '' if a in (empty, None, type(None)) else a if isinstance(a, str) else getattr(a, '__name__', str(a))
     if not any(v.docment or name_of(v.anno) for v in params.values()): return
+    mod = names(app.config.groundup_lib, app.srcdir).own[name]
+    *cls, last = name[len(mod)+1:].split('.')
+    plain = cls and isinstance(inspect.getattr_static(getattr(load(mod), cls[0]), last), FunctionType)
+    own = next(iter(params)) if plain else 'self' if what in ('class', 'property') else ''   # the object itself
     for k,v in params.items():
         anno, text = name_of(v.anno), rst(' '.join((v.docment or '').split()))
         if k=='return' and (anno or text): lines.append(':returns: ' + ' – '.join(filter(None, [anno and f'``{anno}``', text])))
-        if k not in ('self', 'cls', 'return'): lines += [f':param {k}: {text}'] + [f':type {k}: ``{anno}``']*bool(anno)
+        if k not in (own, 'return'): lines += [f':param {k}: {text}'] + [f':type {k}: ``{anno}``']*bool(anno)
 
 def directive(kind, name, *parts, options=()):
     body = '\n'.join([*options, '', *(p+'\n' for p in parts)])
@@ -143,7 +147,7 @@ def entry(mod, name, taught):
 def taught(nb, name):
     "The line that leads to the section which builds a name"
     section = nb.sections.get(name, '')
-    place = f'../{nb.doc}.html' + (f'#{slug(section)}' if section else '')
+    place = rst(f'../{nb.doc}.html' + (f'#{slug(section)}' if section else ''))
     return f".. rst-class:: taught\n\n{'From' if '/' in nb.doc else 'Taught in'} `{rst((section or nb.title).replace('`', ''))} <{place}>`__"
 
 def heading(text): return f'{text}\n{"="*len(text)}'

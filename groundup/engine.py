@@ -81,7 +81,6 @@ class Var:
 
 # %% ../nbs/06_engine.ipynb #1b81f70f
 def _op(f): return getattr(f, '__name__', '').strip('_<>') or 'op'
-
 def record(
     f, # an operation: of tensors, gives a result, a tuple of rules, and the tensors that the rules need
     operands:tuple, # Vars, tensors or numbers
@@ -140,7 +139,6 @@ def backward(self:Var,
 
 # %% ../nbs/06_engine.ipynb #3fa6a8d7
 _signs = dict(add='+', sub='−', mul='×', truediv='÷', matmul='@', neg='−', pow='power', getitem='index')
-
 def draw_graph(
     v:Var # a result, before `backward()` or after `backward(retain_graph=True)`
 ): # the figure

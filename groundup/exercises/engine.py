@@ -88,6 +88,11 @@ def _(graph, wants):
 def _(graph, wants):
     for item in tracked.fn(graph, wants).items(): return dict([item])
 
+@tracked.mistake('the last operand decides: one tracked operand is enough, whichever it is')
+def _(graph, wants):
+    known = set(wants)
+    return {name:o[-1] in known and not known.add(name) for name,o in graph.items()}
+
 # %% ../../nbs/answers/06_engine.ipynb #3e030464
 def _check_function(f, args):
     if not issubclass(f, torch.autograd.Function):
@@ -117,14 +122,15 @@ def _ctx_trouble(ctx, e):
         return f'There is no `ctx.{name}`: `forward` must keep it for `backward`, `ctx.{name} = …`.'
     if 'unpack' in said or 'tuple index' in said:
         if not n: return 'Nothing was saved, `ctx.saved_tensors` is empty: call `ctx.save_for_backward`.'
-        return (f'`ctx.saved_tensors` has {n} tensor{"s"*(n>1)}, and `backward` takes out another number. One '
-                'call of `ctx.save_for_backward` keeps them all, and a number is kept as an attribute of `ctx`.')
+        return (f'`ctx.saved_tensors` has {n} tensor{"s"*(n>1)}, and `backward` takes out another number. '
+                'One call of `ctx.save_for_backward` keeps them all; a number becomes an attribute.')
     if any(o in said for o in ('tuple','sequence','to an index')):
         return '`ctx.saved_tensors` is a tuple, also when it holds one tensor: `t, = ctx.saved_tensors`.'
 
 def _backward(f, ctx, grad_output):
     "What `f.backward` gives, as a list"
     for name,o in vars(ctx).items():
+        if name.startswith('save'): raise Wrong(f'`ctx.{name}` is a method: call it, with tensors.')
         if _tensors(o): raise Wrong(f'`ctx.{name}` keeps a tensor, and nobody sees whether it is changed in '
                                     'between: tensors go through `ctx.save_for_backward`.')
     before = grad_output.clone()
@@ -158,7 +164,7 @@ def _both_ways(f, *args):
     hints=['`forward` needs to keep one tensor for the way back: `ctx.save_for_backward(t)`.',
            '`ctx.saved_tensors` is a tuple, also when it holds one tensor: `t, = ctx.saved_tensors`.',
            'The derivative of `t*t` is `2*t`. The chain rule multiplies it by `grad_output`.'],
-    difficulty=1, minutes=5, observe=_both_ways)
+    difficulty=1, minutes=5, observe=lambda f, t: _both_ways(f, t))
 class Square(torch.autograd.Function):
     "The square of each number"
     @staticmethod
@@ -212,7 +218,7 @@ class _(Square.fn):
     hints=['`torch.where(t>0, t, slope*t)` is the result. Keep the number: `ctx.slope = slope`.',
            'The derivative is 1 where `t` is positive, and `slope` where it is not.',
            '`forward` has two arguments, so `backward` returns two things: the second is `None`.'],
-    difficulty=2, minutes=10, observe=_both_ways)
+    difficulty=2, minutes=10, observe=lambda f, t, slope: _both_ways(f, t, slope))
 class LeakyReLU(torch.autograd.Function):
     "Positive numbers as they are, others times `slope`"
     @staticmethod
@@ -241,10 +247,6 @@ class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(t>0, t,
 @LeakyReLU.mistake('the sign of the *gradient* decides: the sign of `t`, which was saved, must')
 class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(g>0, g, slope*g), None))
 
-@LeakyReLU.mistake('the sign of the *result* decides: with a negative slope it is not the sign of `t`')
-class _(LeakyReLU.fn):
-    backward = _rule(lambda g, t, slope: (torch.where(torch.where(t>0, t, slope*t)>0, g, slope*g), None))
-
 @LeakyReLU.mistake('where `t` is not positive, `slope` alone comes back: `slope*grad_output`')
 class _(LeakyReLU.fn): backward = _rule(lambda g, t, slope: (torch.where(t>0, g, slope), None))
 
@@ -269,9 +271,6 @@ class _(LeakyReLU.fn): forward = _leaky(lambda t, slope: torch.maximum(t, slope*
 @LeakyReLU.mistake('`forward` is the plain ReLU: negative numbers are multiplied by `slope`')
 class _(LeakyReLU.fn): forward = _leaky(lambda t, slope: t.clamp_min(0.))
 
-@LeakyReLU.mistake('`forward` multiplies everything by `slope`: positive numbers stay as they are')
-class _(LeakyReLU.fn): forward = _leaky(lambda t, slope: slope*t)
-
 @LeakyReLU.mistake('`save_for_backward` was given the number: it takes tensors only, use `ctx.slope = slope`')
 class _(LeakyReLU.fn):
     @staticmethod
@@ -282,11 +281,12 @@ class _(LeakyReLU.fn):
 # %% ../../nbs/answers/06_engine.ipynb #ca947a0e
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.,3.],[4.,.5,-1.]]), torch.tensor([2.,-1.,.5])),
                                (torch.tensor([[3.],[-1.]]), torch.tensor([-2.])),
-                               (torch.randn(4, 3), torch.randn(3)), (torch.randn(1, 2).double(), torch.ones(2).double())],
+                               (torch.randn(4, 3), torch.randn(3)),
+                               (torch.randn(1, 2).double(), torch.randn(2).double())],
     hints=['Two tensors are kept: `ctx.save_for_backward(t, s)`. Two gradients come back, in this order.',
            'A product hands each factor the gradient times the *other* factor.',
            'Each row of the result uses `s`: the gradient of `s` is the sum over the rows.'],
-    difficulty=2, minutes=10, observe=_both_ways)
+    difficulty=2, minutes=10, observe=lambda f, t, s: _both_ways(f, t, s))
 class Scale(torch.autograd.Function):
     "Each column times its own number"
     @staticmethod
@@ -322,9 +322,6 @@ class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, (g*t).sum(1)))
 
 @Scale.mistake('the sum over the rows keeps its axis: the gradient of `s` is `(k,)`, leave `keepdim` out')
 class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, (g*t).sum(0, keepdim=True)))
-
-@Scale.mistake('the gradient of `s` was added up to one number: sum over the rows only, `sum(0)`')
-class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, (g*t).sum()))
 
 @Scale.mistake('the gradient of `s` lacks its factor `t`: multiply by `t` before the sum over the rows')
 class _(Scale.fn): backward = _rule(lambda g, t, s: (g*s, g.sum(0)))
@@ -487,10 +484,12 @@ def _call(f, v, x):
     except KeyError as e:
         if e.args[0] is v: raise Wrong('The way must begin with a gradient for `v` itself.') from e
         if not isinstance(e.args[0], type(v)): raise
-        raise Wrong('A gradient is asked for before it is there: does the way go forward?') from e
+        if e.args[0] is x: raise Wrong('At the end there is no gradient for `x`: what are the keys?') from e
+        raise Wrong('A gradient is asked for that is not there yet: results come before their operands, '
+                    'and each rule takes the gradient of its own result.') from e
     except AttributeError as e:
         if not isinstance(e.obj, type(v)): raise
-        raise Wrong(f'A Var has no `{e.name}`: it has `data`, `grad` and `links`, operands with rules.') from e
+        raise Wrong(f'A Var has no `{e.name}`, but `data`, `grad` and `links`, operands with rules.') from e
 
 def _asked(f, kind, a, b):
     (v,x),calls = _small(_named(f, 'Var'), kind, a, b),[]
@@ -639,7 +638,7 @@ def _on_a_var(f, got, a, args, g):
     hints=['`out = 1/(1+(-a).exp())` is the result. Return it with a tuple of one function.',
            'A tuple with one item needs a comma: `return out, (rule,)`.',
            'The rule is a function of the gradient `g` that comes back: `lambda g: g*out*(1-out)`.'],
-    difficulty=2, minutes=10, observe=_recorded)
+    difficulty=2, minutes=10, observe=lambda f, a: _recorded(f, a))
 def sigmoid(a): # any shape -> the same shape, (rule,)
     "One over one plus the exponential of minus `a`, with its rule"
     out = 1/(1+(-a).exp())
@@ -670,9 +669,6 @@ def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: g*(1-out*out),)
 @sigmoid.mistake('the brackets of the denominator are missing: `1/(1+(-a).exp())`')
 def _(a): return (out := 1/1+(-a).exp()), (lambda g: g*out*(1-out),)
 
-@sigmoid.mistake('the rule adds up to one number: its gradient has the shape of `a`')
-def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: (g*out*(1-out)).sum(),)
-
 # %% ../../nbs/answers/06_engine.ipynb #525c11d7
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2.],[3.,4.],[5.,-6.]]), torch.tensor([2,0,2])),
                                (torch.tensor([[1.,-2.,3.]]), torch.tensor([0])),
@@ -681,7 +677,7 @@ def _(a): return (out := sigmoid.fn(a)[0]), (lambda g: (g*out*(1-out)).sum(),)
     hints=['`a[rows]` is the result. The rule begins with `torch.zeros_like(a)`: what was not picked gets 0.',
            'A row that was picked twice gets two gradients. `d[rows] = g` would keep one of them.',
            '`for k,r in enumerate(rows.tolist()): d[r] += g[k]`. Or `d.index_add(0, rows, g)`, in one call.'],
-    difficulty=3, minutes=15, observe=_recorded)
+    difficulty=3, minutes=15, observe=lambda f, a, rows: _recorded(f, a, rows))
 def take_rows(a, rows): # (n,k), (i,) of integers -> (i,k), (rule,)
     "Rows of a table, with their rule"
     return a[rows], (lambda g: torch.zeros_like(a).index_add(0, rows, g),)
@@ -710,13 +706,13 @@ def _(a, rows): return a[rows], (lambda g: torch.zeros_like(a),)
 @take_rows.mistake('rows of the *gradient* are picked: on the way back they are added into a table of zeros')
 def _(a, rows): return a[rows], (lambda g: g[rows],)
 
-@take_rows.mistake('rows that are picked often get the mean of their gradients: they add up')
-def _(a, rows):
-    often = rows.bincount(minlength=len(a)).clamp(1)[:,None]
-    return a[rows], (lambda g: torch.zeros_like(a).index_add(0, rows, g)/often,)
-
-@take_rows.mistake('columns are picked: rows are `a[rows]`')
-def _(a, rows): return a[:,rows], (lambda g: torch.zeros_like(a).index_add(1, rows, g),)
-
 @take_rows.mistake('the table of zeros is float32: `torch.zeros_like(a)` has the dtype of `a`')
 def _(a, rows): return a[rows], (lambda g: torch.zeros(a.shape).index_add(0, rows, g),)
+
+@take_rows.mistake('the two numbers are swapped: row `r` of the table gets row `k` of the gradient')
+def _(a, rows):
+    def rule(g):
+        d = torch.zeros_like(a)
+        for k,r in enumerate(rows): d[k] += g[r]
+        return d
+    return a[rows], (rule,)
