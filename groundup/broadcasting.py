@@ -21,7 +21,8 @@ def bshape(
 )->tuple: # e.g. (5,4,3)
     "The shape of `x+y` when `x` has shape `a` and `y` has shape `b`"
     def one(m, n):
-        if m!=n and 1 not in (m,n): raise ValueError(f'{tuple(a)} and {tuple(b)} do not broadcast: {m} against {n}')
+        if m!=n and 1 not in (m,n):
+            raise ValueError(f'{tuple(a)} and {tuple(b)} do not broadcast: {m} against {n}')
         return n if m==1 else m
     return tuple(one(m,n) for m,n in zip_longest(a[::-1], b[::-1], fillvalue=1))[::-1]
 
@@ -49,7 +50,8 @@ def show_broadcast(
     names:str='a b' # their names, with a space between
 ): # the figure
     "Two tensors, stretched to fit: stored entries solid, repeated ones pale"
-    def numbers(t): return torch.arange(prod(t)).view(t) if isinstance(t, (tuple,list)) else torch.as_tensor(t)
+    def numbers(t):
+        return torch.arange(prod(t)).view(t) if isinstance(t, (tuple,list)) else torch.as_tensor(t)
     a,b = numbers(a),numbers(b)
     return show_stretched(a, b, to=bshape(a.shape, b.shape), names=names)
 

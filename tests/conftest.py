@@ -1,7 +1,7 @@
 """What the tests share: a data folder of their own, a browser where there is one, the wheel and an environment with it.
 
 Two workers share the tests (`make test`): what is slow comes first, and all that needs a browser goes to one of them."""
-import os, re, shutil, signal, subprocess, sys, sysconfig
+import os, shutil, subprocess, sys, sysconfig
 from pathlib import Path
 
 import pytest
@@ -9,11 +9,9 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent/'tools'))
-import project
+from processes import sh
+from project import root
 
-root = project.root
-lessons = project.lessons()
-limit = int(os.environ.get('GROUNDUP_LIMIT', 300)) # seconds for one notebook
 browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
             '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
             '/Applications/Chromium.app/Contents/MacOS/Chromium']
@@ -37,28 +35,6 @@ def own_data(tmp_path_factory):
     "Nobody's progress is read or changed"
     os.environ['GROUNDUP_DATA'] = str(tmp_path_factory.mktemp('data'))
 
-
-# other processes
-def sh(*cmd, **kw):
-    "What a command prints, which must succeed"
-    res = subprocess.run([str(o) for o in cmd], capture_output=True, text=True, **kw)
-    assert res.returncode == 0, f'{cmd}\n{res.stdout[-3000:]}\n{res.stderr[-3000:]}'
-    return res.stdout
-
-def limited(cmd, limit=limit, **kw):
-    "What is wrong with a run of `cmd` (or None), and all that it printed; when the time is up, its children end with it"
-    proc = subprocess.Popen([str(o) for o in cmd], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
-                            start_new_session=True, **kw)
-    why = None
-    try:
-        try: out = proc.communicate(timeout=limit)[0]
-        except subprocess.TimeoutExpired:
-            os.killpg(proc.pid, signal.SIGKILL)
-            out,why = proc.communicate()[0], f'stopped after {limit} s'
-        if proc.returncode and not why: why = f'exit status {proc.returncode}'
-        return why, re.sub(r'\x1b\[[\d;]*m', '', out)
-    finally:
-        if proc.poll() is None: os.killpg(proc.pid, signal.SIGKILL)
 
 def shared(factory, name, make):
     "The folder `name`, which `make(folder)` fills once for all workers of a run"

@@ -9,7 +9,8 @@ from nbdev.frontmatter import FrontmatterProc
 from nbdev.process import NBProcessor
 
 import project
-from conftest import limited, root
+from processes import limited
+from project import root
 
 
 def problem(path, folder, data, **kw):

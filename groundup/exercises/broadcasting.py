@@ -50,7 +50,7 @@ def _(x): return torch.where(x.std(0)<1e-6, 0., (x-x.mean(0))/x.std(0))
 @standardise_columns.mistake('only the first and the last number of a column are compared: compare all')
 def _(x): return torch.where(x[0]==x[-1], 0., (x-x.mean(0))/x.std(0))
 
-@standardise_columns.mistake('a tiny number is added to the deviations: it changes good columns, and is not enough')
+@standardise_columns.mistake('a tiny number is added to the deviations: it changes good columns too')
 def _(x): return (x-x.mean(0))/(x.std(0)+1e-8)
 
 @standardise_columns.mistake('the whole matrix has one mean and one deviation: each column has its own')

@@ -9,7 +9,7 @@ __all__ = ['book', 'progress', 'matvec', 'matmul_t', 'all_greater', 'accuracy', 
 from math import log
 import torch
 from torch import rand, randn, tensor
-from torch.overrides import TorchFunctionMode
+from ..support.checker.compare import count_calls
 from ..support.checker.exercise import Book, Wrong
 from ..support.testing import difference
 
@@ -209,20 +209,10 @@ def _(im): return im[:28:2,:28:2]
 def _(im): return im[::2][::2]
 
 # %% ../../nbs/answers/01_matmul.ipynb #949765d6
-class _Count(TorchFunctionMode):
-    n = 0
-    def __torch_function__(self, f, types, args=(), kwargs=None):
-        self.n += 1
-        return f(*args, **(kwargs or {}))
-
-def _calls(f, *args):
-    with _Count() as count: f(*args)
-    return count.n
-
 def _no_loop_over_rows(f, a, b):
     c = f(a, b)
     if difference(c, a@b): return c
-    few,many = [_calls(f, torch.ones(ni, 3), torch.ones(3, 4)) for ni in (2,20)]
+    few,many = [count_calls(f, torch.ones(ni, 3), torch.ones(3, 4)) for ni in (2,20)]
     if few==many: return c
     raise Wrong('The numbers are right, but more rows of `a` need more calls: there is a loop over i')
 

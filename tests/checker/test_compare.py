@@ -1,5 +1,4 @@
 "Outcomes, and what is said about them"
-import numpy as np
 import pytest
 import torch
 from sample import _rows, _scale_repeat, _scale_silent, center, center_inputs, declare, in_place, inf, nan, sees, scale

@@ -16,8 +16,8 @@ async def coroutine(x): return x
 def endless(x): return endless(x)
 def leaves(x): sys.exit(3)
 def method(x): return x.mean
-def dots(x): y = x; return ...
-def partly(x): y = x; raise NotImplementedError
+def dots(x): y = x; return ... # noqa: F841
+def partly(x): y = x; raise NotImplementedError # noqa: F841
 def number(x): return 3
 def text(x): return '<b>`x`</b>'
 def listed(x): return (x - x.mean(0)).tolist()
@@ -135,7 +135,7 @@ def test_sneaky_right():
     def parameter(x): return nn.Parameter(x - x.mean(0))
     def inference(x):
         with torch.inference_mode(): return x - x.mean(0)
-    def annotated(x: 'for i in x') -> 'a @ b': return x - x.mean(0)
+    def annotated(x: 'for i in x') -> 'a @ b': return x - x.mean(0) # noqa: F722, F821
     def keywords(x, *, dim=0, **more): return x - x.mean(dim)
     class Has:
         def method(self, x): return x - x.mean(0)

@@ -3,7 +3,7 @@ import json, multiprocessing, os, sys
 from datetime import date
 
 import pytest
-from sample import _rows, book, center, center_inputs, python, scale
+from sample import _rows, book, center, center_inputs, scale
 
 from groundup.support.checker import progress
 from groundup.support.checker.exercise import Book

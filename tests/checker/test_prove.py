@@ -3,7 +3,7 @@ import os, random
 
 import pytest
 import torch
-from sample import _rows, book, center, center_inputs, declare
+from sample import _rows, book, declare
 
 from groundup.support.checker import prove
 from groundup.support.checker.exercise import Book
@@ -55,5 +55,5 @@ def test_prove_rejects_a_mistake_that_does_not_run():
     @total.mistake('the first is left out')
     def _total_rest(a): return sum(a[1:])
     @total.mistake('it is doubled')
-    def _total_slip(a): return 2*totals(a)
+    def _total_slip(a): return 2*totals(a) # noqa: F821
     with pytest.raises(AssertionError, match="mistake 'it is doubled' does not run"): total.prove()

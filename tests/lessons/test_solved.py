@@ -4,7 +4,8 @@ import json, os, shutil
 
 import pytest
 
-from conftest import lessons, limit, limited, root
+from processes import limit, limited
+from project import lessons, root
 
 driver = r'''
 import contextlib, importlib, io, json, re, sys
@@ -39,7 +40,7 @@ with open(report, 'w') as f:
     json.dump(dict(errors=errors, verdicts={k: said(c) for k,c in checks.items()}, exercises=list(ex.book.exercises), package=said(nb.cells[-1])), f)
 '''
 
-@pytest.mark.parametrize('path', lessons, ids=[o.stem for o in lessons])
+@pytest.mark.parametrize('path', lessons(), ids=lambda o: o.stem)
 def test_solved(path, python, alone, tmp_path):
     shutil.copy(path, alone)
     (tmp_path/'driver.py').write_text(driver)

@@ -6,7 +6,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 import kernel, lab
-from conftest import root
+from project import root
 
 
 def book(*sources, outputs=False):

@@ -9,10 +9,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from conftest import root, sh
-
 import env
-from project import cfg
+from processes import sh
+from project import cfg, root
 
 
 class Machine:

@@ -3,8 +3,8 @@ import json, zipfile
 
 import pytest
 
-from conftest import root, sh
-from project import cfg
+from processes import sh
+from project import cfg, root
 
 
 def test_contents(wheel):
