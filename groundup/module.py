@@ -148,7 +148,7 @@ class ModuleList(Module):
         if name not in self._modules: raise TypeError(f'part {name} is a {type(m).__name__}, not a module')
         return self
     def extend(self, modules):
-        for m in [*modules]: self.append(m)
+        for m in modules: self.append(m)
         return self
     def __len__(self): return len(self._modules)
     def __iter__(self): return iter([*self._modules.values()])

@@ -200,6 +200,10 @@ def test_numgrad_of_what_is_tracked():
     same(numgrad(lambda v: Tracked((v**2).sum()), Tracked(x)), 2*x, atol=1e-8)
     assert check_grads(lambda v: Tracked(v**2), dict(v=Tracked(x)), dict(v=2*x*w.detach()), dout=w.detach())
 
+def test_a_nan_is_no_agreement():
+    x = torch.tensor([-1.,4.], dtype=f64)
+    with raises(ValueError, 'f gives nan where v is moved'): check_grads(torch.sqrt, dict(v=x), dict(v=.5/x.sqrt()), dout=d(2))
+
 def test_numgrad_refuses():
     x = d(2)
     with raises(TypeError, 'x is torch.float32: central differences need float64'): numgrad(torch.sum, x.float())

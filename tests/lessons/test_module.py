@@ -317,6 +317,15 @@ def test_momentum_by_hand():
         opt.step()
         same(p.detach(), torch.tensor([want]))
 
+def test_nesterov_by_hand():
+    "The step is against g + momentum·v"
+    p = Parameter(torch.tensor([1.]))
+    opt = SGD([p], lr=1., momentum=.5, nesterov=True)
+    for g,want in ((2.,-2.), (4.,-8.5)):
+        p.grad = torch.tensor([g])
+        opt.step()
+        same(p.detach(), torch.tensor([want]))
+
 @pytest.mark.parametrize('kind', [Parameter, nn.Parameter])
 def test_parameters_without_gradient_stay(kind):
     "Those that have none, and those whose gradient comes later: as torch"
@@ -512,6 +521,7 @@ def test_attributes():
     assert [*m.parameters()] == [q]
     refuses(lambda: setattr(m, 'w', torch.zeros(3)), TypeError, 'Module.w is a Parameter: only a Parameter can take its place, no Tensor')
     refuses(lambda: setattr(m, 'w', 'text'), TypeError, 'str')
+    refuses(lambda: setattr(m, 'w', Linear(2, 3)), TypeError, 'no Linear')
     m.w = None
     assert m.w is None and not [*m.parameters()]
     m.w = Parameter(torch.zeros(1))
