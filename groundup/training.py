@@ -210,7 +210,7 @@ def digit_learner(
     opt = SGD(net.parameters(), lr=lr, momentum=.9, weight_decay=5e-4)
     return Learner(net, opt, loader, smooth_loss, one_cycle(lr), after_epoch)
 
-# %% ../nbs/09_training.ipynb #181276c9
+# %% ../nbs/09_training.ipynb #cff8f9db
 def save(
     path, # of the file, such as 'digits.npz'
     state:dict # name -> tensor, as `state_dict()` gives
@@ -232,7 +232,7 @@ def load(
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as z: return {n:torch.from_numpy(z[n]) for n in z.files}
     except Exception as e: # whatever a damaged archive can raise
-        raise ValueError(f'{path} holds no weights, or is damaged: {type(e).__name__}') from None
+        raise ValueError(f'{Path(path).name} holds no weights, or is damaged: {type(e).__name__}') from None
 
 # %% ../nbs/09_training.ipynb #d4eb76f7
 class KeepBest:
