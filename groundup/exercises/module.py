@@ -328,6 +328,14 @@ class _(Dropout.fn):
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/self.p if self.training else x
 
+@Dropout.mistake('training and use are swapped: numbers are dropped in training, and in use `x` passes')
+class _(Dropout.fn):
+    def forward(self, x): return x if self.training else x*(torch.rand(x.shape)>=self.p)/(1-self.p)
+
+@Dropout.mistake('`p` and `1-p` are swapped: a number is dropped with probability `p`, the others divided by `1-p`')
+class _(Dropout.fn):
+    def forward(self, x): return x*(torch.rand(x.shape)<self.p)/self.p if self.training else x
+
 @Dropout.mistake('it multiplies by `1-p` in use, and does not divide in training: use shall be left alone')
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x*(1-self.p)

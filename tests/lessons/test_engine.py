@@ -375,6 +375,25 @@ def test_backward_lets_go():
     out.backward()
     assert ref() is None and out.links is None and v.links==()
 
+def test_both_kinds_of_tracked_tensors_do_not_mix():
+    "One operation cannot be on two graphs"
+    v,t = leaf(torch.ones(2)),torch.ones(2, requires_grad=True)
+    for f in (lambda: v*t, lambda: t*v, lambda: v-t, lambda: t/v): fails(ValueError, 'tracked by PyTorch', f)
+
+def test_arrays_keep_out():
+    "An array on either side raises, in place of an array of Vars; a number of NumPy is a number"
+    v,a = leaf(torch.ones(3)),np.ones(3)
+    for f in (lambda: a+v, lambda: v+a, lambda: a-v, lambda: a*v, lambda: v/a, lambda: a@v, lambda: v@a):
+        with pytest.raises(TypeError): f()
+    two = np.float64(2)
+    for out,want in ((two*v, 2.), (v*two, 2.), (two/v, 2.), (np.int64(3)-v, 2.), (v**np.int64(2), 1.)): same(out.data, torch.full((3,), want))
+
+def test_no_grad_of_pytorch_stops_nothing():
+    v = leaf(torch.tensor([2.,3.]))
+    with torch.no_grad(): out = v*v
+    out.sum().backward()
+    same(v.grad, torch.tensor([4.,6.]))
+
 # --- errors
 
 def fails(error, match, f):
