@@ -37,48 +37,55 @@ def windows(
     shape = *lead,i,j,(h-high)//s+1,(w-wide)//t+1
     return x.as_strided(shape, (*steps,d*down,e*right,s*down,t*right))
 
-# %% ../nbs/10_convolution.ipynb #7672fd2b
+# %% ../nbs/10_convolution.ipynb #782dc7a1
 class _Chunks:
     "A few images at a time: a padded page, its windows (a view), and one buffer for their copies"
     def __init__(self, x, kernel, stride, pads, dilation):
         (b,c,h,w),((top,bottom),(left,right)) = x.shape,pads
         def page(n): return x.new_zeros(n, c, h+top+bottom, w+left+right)
         size = windows(page(0), kernel, stride, dilation).shape[1:] # (c,i,j,p,q)
-        n = max(1, min(b, 2**18//max(1, math.prod(size)))) # a megabyte in float32
+        n = max(1, min(b, 2**17//max(1, math.prod(size)))) # half a megabyte in float32
         self.out,self.page = size[3:],page(n)
         self.inner = self.page[:,:,top:top+h,left:left+w]
-        self.windows = windows(self.page, kernel, stride, dilation) # (n,c,i,j,p,q)
-        self.buffer = x.new_empty(self.windows.shape)
-        self.parts = [(slice(k, min(k+n, b)), min(n, b-k)) for k in range(0, b, n)]
-    def cols(self, m): return self.buffer[:m].flatten(4).flatten(1, 3) # (m,cij,pq), a view
-    def load(self, x, m): # x (m,c,h,w) -> (m,cij,pq)
-        self.inner[:m] = x
-        self.buffer[:m] = self.windows[:m]
-        return self.cols(m)
+        self.windows = windows(self.page, kernel, stride, dilation).permute(1, 2, 3, 0, 4, 5) # (c,i,j,n,p,q)
+        self.memory = x.new_empty(self.windows.numel())
+        self.parts = [slice(k, k+n) for k in range(0, b, n)]
+    def buffer(self, m): # room for m images, (c,i,j,m,p,q)
+        c,i,j,_,p,q = self.windows.shape
+        return self.memory[:c*i*j*m*p*q].view(c, i, j, m, p, q)
+    def load(self, x): # (m,c,h,w) -> (cij,mpq)
+        self.inner[:len(x)] = x
+        return self.buffer(len(x)).copy_(self.windows[:,:,:,:len(x)]).flatten(3).flatten(0, 2)
     def fold(self, m): # what is in the buffer -> (m,c,h,w)
         self.page.zero_()
-        for i in range(self.buffer.shape[2]):
-            for j in range(self.buffer.shape[3]): self.windows[:m,:,i,j] += self.buffer[:m,:,i,j]
+        for places,more in zip(self.windows.unbind(1), self.buffer(m).unbind(1)):
+            for a,b in zip(places.unbind(1), more.unbind(1)): a[:,:m] += b # (c,m,p,q)
         return self.inner[:m]
 
-# %% ../nbs/10_convolution.ipynb #c52d18a0
+# %% ../nbs/10_convolution.ipynb #8c5905d6
+def _flat(g): return g.transpose(0, 1).flatten(1) # (m,f,p,q) -> (f,mpq), a copy
+
 def _conv2d(x, w, b, stride, pads, dilation):
     wm = w.flatten(1) # (f,cij)
     def chunks(): return _Chunks(x, w.shape[2:], stride, pads, dilation)
     def dx(g):
-        ch,g,out,wt = chunks(),g.flatten(2),x.new_empty(x.shape),wm.t()
-        for at,m in ch.parts:
-            torch.bmm(wt.expand(m, *wt.shape), g[at], out=ch.cols(m))
+        ch,out = chunks(),x.new_empty(x.shape)
+        for at in ch.parts:
+            m = len(x[at])
+            torch.mm(wm.t(), _flat(g[at]), out=ch.buffer(m).flatten(3).flatten(0, 2))
             out[at] = ch.fold(m)
         return out
     def dw(g):
-        ch,g,out = chunks(),g.flatten(2),w.new_zeros(wm.shape)
-        for at,m in ch.parts: out.addbmm_(g[at], ch.load(x[at], m).mT)
+        ch,out = chunks(),w.new_zeros(wm.shape)
+        for at in ch.parts: out.addmm_(_flat(g[at]), ch.load(x[at]).t())
         return out.view(w.shape)
     ch = chunks()
     out = x.new_empty(len(x), len(w), *ch.out)
-    for at,m in ch.parts: torch.bmm(wm.expand(m, *wm.shape), ch.load(x[at], m), out=out[at].flatten(2))
-    return out if b is None else out.add_(b[:,None,None]), (dx, dw, lambda g: g.sum((0,2,3))), x, w
+    for at in ch.parts:
+        cols = ch.load(x[at])
+        part = wm@cols if b is None else torch.addmm(b[:,None], wm, cols) # (f,mpq)
+        out[at] = part.view(len(w), len(x[at]), *ch.out).transpose(0, 1)
+    return out, (dx, dw, lambda g: g.sum((0,2,3))), x, w
 
 # %% ../nbs/10_convolution.ipynb #89b0340f
 class _Tracked(torch.autograd.Function):
@@ -145,7 +152,7 @@ def _places(page, kernel, stride): # i*j views (b,c,p,q)
     v = windows(page, kernel, stride)
     return [v[:,:,i,j] for i in range(kernel[0]) for j in range(kernel[1])]
 
-# %% ../nbs/10_convolution.ipynb #98213a6d
+# %% ../nbs/10_convolution.ipynb #0a1a0704
 def _max_pool2d(x, kernel, stride, pads):
     first,*rest = _places(_padded(x, pads, -math.inf), kernel, stride)
     out = first.clone(memory_format=torch.contiguous_format)
@@ -154,9 +161,9 @@ def _max_pool2d(x, kernel, stride, pads):
         page = _padded(x, pads, math.nan)
         dpage = page.new_zeros(page.shape)
         for t,d in zip(_places(page, kernel, stride), _places(dpage, kernel, stride)):
-            won = t==out
-            d += g.where(won, 0)
-            g = g.masked_fill(won, 0) # it is given away
+            won = g.where(t==out, 0)
+            d += won
+            g = g-won # it is given away
         (top,_),(left,_) = pads
         return dpage[:,:,top:top+x.shape[2],left:left+x.shape[3]]
     return out, (dx,), x, out
