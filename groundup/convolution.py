@@ -240,18 +240,19 @@ def digit_cnn(
         l.bias.detach().zero_()
     return Sequential(*layers)
 
-# %% ../nbs/10_convolution.ipynb #8cc1e5cc
+# %% ../nbs/10_convolution.ipynb #91ddf40e
 def cnn_learner(
     x:Tensor, y:Tensor, # rows of pixels (i,784), classes (i,)
     seed:int=0, # of the weights, the order and the shifts
-    lr:float=.05, batch_size:int=100,
+    lr:float=.1, batch_size:int=100,
     channels:tuple=(16,32,64), # as for `digit_cnn`
+    by:int=2, # pixels that an image moves at most
     after_epoch:list=() # as for `Learner`
 )->Learner:
     "A learner for the net of convolutions, with all that lesson 09 found good"
     torch.manual_seed(seed)
     net = digit_cnn(channels)
     order,shifts = torch.Generator().manual_seed(seed),torch.Generator().manual_seed(seed+1)
-    loader = DataLoader(Shifted(x, y, generator=shifts), batch_size, shuffle=True, generator=order)
+    loader = DataLoader(Shifted(x, y, by, shifts), batch_size, shuffle=True, generator=order)
     opt = SGD(net.parameters(), lr=lr, momentum=.9, weight_decay=5e-4)
     return Learner(net, opt, loader, smooth_loss, one_cycle(lr), after_epoch)
