@@ -1,5 +1,5 @@
 # Every command sets itself up first, in .venv. `make` alone lists them.
-.PHONY: help lab edit test docs preview run export clean
+.PHONY: help lab edit test docs preview run bench export clean
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
 export PYTHON TORCH
 
@@ -34,6 +34,9 @@ preview: docs ## build the site and show it in the browser   (PORT=8000)
 
 run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_matmul.ipynb ...")
 	$(in_env) tools/notebooks.py run $(NB)
+
+bench: ## measure what takes long, and keep the figures   (ONLY=accuracy)
+	$(in_env) bench/bench.py $(ONLY)
 
 export: ## write groundup/ and README.md from the notebooks
 	$(in_env) tools/notebooks.py export

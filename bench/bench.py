@@ -8,7 +8,7 @@ import torch
 
 from groundup.support.data import digits
 from groundup.support.table import Table
-from groundup.support.timing import machine
+from groundup.support.timing import machine, one_thread
 
 root = Path(__file__).resolve().parent.parent
 kept = root/'groundup/data/bench.json'
@@ -17,6 +17,7 @@ kept = root/'groundup/data/bench.json'
 def accuracy(seeds=range(5), epochs=100):
     "The training of lesson 09 as it stands in the package, for five seeds: accuracy on the 1,000 and seconds"
     from groundup.training import accuracy, digit_learner
+    one_thread()
     d = digits()
     mean,std = d.x.mean(),d.x.std()
     x,xv = [torch.tensor((t-mean)/std) for t in (d.x,d.x_valid)]

@@ -57,7 +57,7 @@ copybutton_exclude = '.linenos, .gp, .go'
 html_baseurl = ogp_site_url = cfg['doc_host'] + cfg['doc_baseurl'] + '/'
 ogp_image, ogp_image_alt = f'{html_baseurl}_static/card.png', 'groundup: neural networks from the ground up'
 ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image" />']
-ogp_social_cards = {'enable': False}                            # one for all pages: tools/hero.py draws it
+ogp_social_cards = {'enable': False}                            # one for all pages: tools/assets/hero.py draws it
 sitemap_url_scheme = '{link}'
 sitemap_excludes = ['search.html', '404.html', '_modules/*']
 notfound_urls_prefix = cfg['doc_baseurl'] + '/'

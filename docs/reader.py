@@ -144,8 +144,9 @@ def answers(cs, lesson):
         if not any(calls for *_,calls in body):
             if statements(c) and not body: continue
             close()
+            lines = [l for _,ls,_ in body for l in ls]
             helpers = body and all(hasattr(d, 'name') for d,*_ in body)
-            out += shared(c, [l for _,lines,_ in body for l in lines]) if helpers else [c]
+            out += shared(c, lines) if helpers else [part(c, lines, c['outputs']) if body else c]
             continue
         for d,lines,calls in body:
             if not calls: held += lines

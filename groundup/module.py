@@ -144,11 +144,12 @@ class ModuleList(Module):
         self.extend(modules)
     def append(self, m):
         name = str(1+max(map(int, self._modules), default=-1))
+        if _register(self, name, m)!='_modules':
+            raise TypeError(f'part {name} is a {type(m).__name__}, not a module')
         setattr(self, name, m)
-        if name not in self._modules: raise TypeError(f'part {name} is a {type(m).__name__}, not a module')
         return self
     def extend(self, modules):
-        for m in [*modules]: self.append(m)
+        for m in modules: self.append(m)
         return self
     def __len__(self): return len(self._modules)
     def __iter__(self): return iter([*self._modules.values()])

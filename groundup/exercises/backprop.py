@@ -35,7 +35,7 @@ def _called(name, f):
 # %% ../../nbs/answers/05_backprop.ipynb #5a85dff8
 @book.exercise(
     inputs=lambda: [(torch.tensor([[3.2],[6.9],[-1.4],[11.],[.4]]),), (torch.tensor([[4.8]]),),
-                    (torch.zeros(0, 1),), (12*torch.rand(7, 1)-1,)],
+                    (12*torch.rand(7, 1)-1,)],
     hints=['The result has no column axis. Which axis must go, and which must stay even if its size is 1?',
            '`.round()` gives the nearest whole number, `.clamp(0, 9)` keeps it between two bounds.',
            'Whole numbers of type int64 come from `.long()`, at the end: it cuts off what is behind the '

@@ -7,14 +7,15 @@ __all__ = ['book', 'progress', 'as_one_layer', 'scale_for', 'rescale', 'forward_
            'relu_factor', 'between_inputs']
 
 # %% ../../nbs/answers/04_init.ipynb #65573011
-from math import prod
-import torch
+import math, torch
 from ..support.checker.exercise import Book
 from ..init import relu
 
 # %% ../../nbs/answers/04_init.ipynb #8ea5b048
 book = Book('04_init')
 progress = book.progress
+
+def _pair(x): return tuple(x) if type(x) is list else x # a list of two is a pair, too
 
 # %% ../../nbs/answers/04_init.ipynb #4b76fa4f
 def _layer(n_in, n_out): return torch.randn(n_in, n_out).double(),torch.randn(n_out).double()
@@ -25,7 +26,7 @@ def _three(*n): return tuple(_layer(a, b) for a,b in zip(n, n[1:]))
     hints=['Do it for two layers first. The lesson has the formula.',
            'The weights are multiplied in the order in which the input meets them: `w1@w2@w3`.',
            'What happens to `b1`? It goes through the second layer, and then through the third.'],
-    difficulty=2, minutes=10)
+    difficulty=2, minutes=10, observe=lambda f, l1, l2, l3: _pair(f(l1, l2, l3)))
 def as_one_layer(l1, l2, l3): # pairs (w,b) with w (n_in,n_out), b (n_out,) -> a pair (w,b)
     "The weights and the bias of the one layer that three linear layers are"
     (w1,b1),(w2,b2),(w3,b3) = l1,l2,l3
@@ -42,23 +43,16 @@ def _(l1, l2, l3): return l1[0]@l2[0]@l3[0], l1[1]@l2[0]@l3[0] + l3[1]
 def _(l1, l2, l3): return l1[0]@l2[0]@l3[0], l1[1] + l2[1] + l3[1]
 
 @as_one_layer.mistake('the weights are multiplied in the wrong order: the input meets `w1` first')
-def _(l1, l2, l3):
-    (w1,b1),(w2,b2),(w3,b3) = l1,l2,l3
-    return w3@w2@w1, (b1@w2 + b2)@w3 + b3
+def _(l1, l2, l3): return l3[0]@l2[0]@l1[0], (l1[1]@l2[0] + l2[1])@l3[0] + l3[1]
 
 @as_one_layer.mistake('each bias goes through the next layer alone: it goes through all layers behind it')
 def _(l1, l2, l3): return l1[0]@l2[0]@l3[0], l1[1]@l2[0] + l2[1]@l3[0] + l3[1]
 
 @as_one_layer.mistake('the bias of the last layer is missing')
-def _(l1, l2, l3):
-    (w1,b1),(w2,b2),(w3,_) = l1,l2,l3
-    return w1@w2@w3, (b1@w2 + b2)@w3
+def _(l1, l2, l3): return l1[0]@l2[0]@l3[0], (l1[1]@l2[0] + l2[1])@l3[0]
 
 @as_one_layer.mistake('the bias of the first layer is missing: it goes through the second and the third')
 def _(l1, l2, l3): return l1[0]@l2[0]@l3[0], l2[1]@l3[0] + l3[1]
-
-@as_one_layer.mistake('the third layer is left out')
-def _(l1, l2, l3): return l1[0]@l2[0], l1[1]@l2[0] + l2[1]
 
 # %% ../../nbs/answers/04_init.ipynb #a2b7a188
 @book.exercise(inputs=lambda: [(100,50,1.), (100,50,8.), (400,1,.5), (25,10,1e-6), (1,3,.2),
@@ -91,23 +85,11 @@ def _(n, layers, std): return std**(1/layers)
 @scale_for.mistake('the wanted std is not used: that scale keeps the std at 1')
 def _(n, layers, std): return n**-.5
 
-@scale_for.mistake('the factors of all layers are divided out, but the root for one layer is missing')
-def _(n, layers, std): return std/(n**.5)**layers
-
-@scale_for.mistake('it takes a power where it takes a root: the factor of one layer is `std**(1/layers)`')
-def _(n, layers, std): return std**layers/n**.5
-
 @scale_for.mistake('the root is upside down: to reach a larger std the scale must be larger')
 def _(n, layers, std): return std**(-1/layers)/n**.5
 
 @scale_for.mistake('the root of n stands above: the more inputs, the smaller the weights')
 def _(n, layers, std): return std**(1/layers)*n**.5
-
-@scale_for.mistake('that is the variance of the weights: the scale is its root')
-def _(n, layers, std): return std**(2/layers)/n
-
-@scale_for.mistake('the 2 belongs to ReLU: these layers are linear')
-def _(n, layers, std): return std**(1/layers)*(2/n)**.5
 
 # %% ../../nbs/answers/04_init.ipynb #b1700d49
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,-2,3],[0,4,1]]), torch.tensor([[1.,0],[2,-1],[0,3]])),
@@ -147,69 +129,42 @@ def _(x, w): return w/x.shape[1]**.5
 @rescale.mistake('sums are compared, and `x` and `x@w` have different numbers of entries: compare means')
 def _(x, w): return w*x.norm()/(x@w).norm()
 
-@rescale.mistake('the weights are measured: measure what comes out, `x@w`')
-def _(x, w): return w*((x**2).mean()/(w**2).mean()).sqrt()
-
-@rescale.mistake('that is the factor alone: multiply the weights by it')
-def _(x, w): return ((x**2).mean()/((x@w)**2).mean()).sqrt()
-
-@rescale.mistake('stds (dividing by n) are made equal, and they take the mean away: use the mean of squares')
-def _(x, w): return w*x.std(correction=0)/(x@w).std(correction=0)
-
-@rescale.mistake('means of absolute values are made equal: use the mean of the squares')
-def _(x, w): return w*x.abs().mean()/(x@w).abs().mean()
-
 # %% ../../nbs/answers/04_init.ipynb #cd5215f4
-@book.exercise(inputs=lambda: [([784,50,10],.1), ([100,50],.1), ([7,7,7],.3), ([5,1],2.),
+@book.exercise(inputs=lambda: [([784,50,10],.1), ([100,50],.1), ([7,7,7],.3), ([5,1],2.), ([4,9,2],0.),
                                (torch.randint(1, 99, (5,)).tolist(),.2)],
     hints=['Forwards, a layer of n_in inputs multiplies the std by `scale*√n_in`.',
            'Backwards, each number is a sum over n_out terms.',
            'Which sizes are an n_in of some layer? All but the last. And which are an n_out?'],
-    difficulty=2, minutes=10, rtol=1e-5,
+    difficulty=2, minutes=10, rtol=1e-5, observe=lambda f, sizes, scale: _pair(f(sizes, scale)),
     waive=dict(negative='sizes and scales are positive', square='lists of sizes'))
 def forward_backward(sizes, scale): # such as [784,50,10], number -> a pair of numbers
     "The std of the last activations, and of the gradient at the inputs"
-    return prod(scale*n**.5 for n in sizes[:-1]), prod(scale*n**.5 for n in sizes[1:])
+    return math.prod(scale*n**.5 for n in sizes[:-1]), math.prod(scale*n**.5 for n in sizes[1:])
 
 # %% ../../nbs/answers/04_init.ipynb #2fe95217
 @forward_backward.mistake('both directions use the fan-in: backwards, the sum goes over the outputs')
-def _(sizes, scale): return (prod(scale*n**.5 for n in sizes[:-1]),)*2
+def _(sizes, scale): return (math.prod(scale*n**.5 for n in sizes[:-1]),)*2
 
 @forward_backward.mistake('the two are exchanged: forwards the sum goes over the inputs of a layer')
 def _(sizes, scale):
-    return prod(scale*n**.5 for n in sizes[1:]), prod(scale*n**.5 for n in sizes[:-1])
+    return math.prod(scale*n**.5 for n in sizes[1:]), math.prod(scale*n**.5 for n in sizes[:-1])
 
 @forward_backward.mistake('that is the second moment: the std is its root')
-def _(sizes, scale):
-    return prod(scale**2*n for n in sizes[:-1]), prod(scale**2*n for n in sizes[1:])
+def _(sizes, scale): return math.prod(scale**2*n for n in sizes[:-1]), math.prod(scale**2*n for n in sizes[1:])
 
 @forward_backward.mistake('there is one layer too many: n sizes make n-1 layers')
-def _(sizes, scale): return (prod(scale*n**.5 for n in sizes),)*2
+def _(sizes, scale): return (math.prod(scale*n**.5 for n in sizes),)*2
 
 @forward_backward.mistake('the root of n is missing: a sum of n terms has √n times the std of one')
-def _(sizes, scale):
-    return prod(scale*n for n in sizes[:-1]), prod(scale*n for n in sizes[1:])
+def _(sizes, scale): return math.prod(scale*n for n in sizes[:-1]), math.prod(scale*n for n in sizes[1:])
 
 @forward_backward.mistake('the scale is taken once: each layer multiplies by it')
 def _(sizes, scale):
-    return scale*prod(n**.5 for n in sizes[:-1]), scale*prod(n**.5 for n in sizes[1:])
+    return scale*math.prod(n**.5 for n in sizes[:-1]), scale*math.prod(n**.5 for n in sizes[1:])
 
-@forward_backward.mistake('both directions use the fan-out: forwards, the sum goes over the inputs')
-def _(sizes, scale): return (prod(scale*n**.5 for n in sizes[1:]),)*2
-
-@forward_backward.mistake('the scale is taken once too often: n sizes make n-1 layers')
+@forward_backward.mistake('the gradient stops at the outputs of the first layer: it goes on to its inputs')
 def _(sizes, scale):
-    s = scale**len(sizes)
-    return s*prod(sizes[:-1])**.5, s*prod(sizes[1:])**.5
-
-@forward_backward.mistake('the factors are added: each layer multiplies what the one before it gives')
-def _(sizes, scale):
-    fs = [scale*n**.5 for n in sizes]
-    return sum(fs[:-1]), sum(fs[1:])
-
-@forward_backward.mistake('the gradient stops at the outputs of the first layer: it goes on to the inputs of the network')
-def _(sizes, scale):
-    return prod(scale*n**.5 for n in sizes[:-1]), prod(scale*n**.5 for n in sizes[2:])
+    return math.prod(scale*n**.5 for n in sizes[:-1]), math.prod(scale*n**.5 for n in sizes[2:])
 
 # %% ../../nbs/answers/04_init.ipynb #2c628666
 @book.exercise(inputs=lambda: [(torch.tensor([0.,.25,.5,1.]), 1.),
@@ -239,12 +194,6 @@ def _(u, std): return (u-.5)*std
 @to_uniform.mistake('the numbers are standardised by their own mean and std: use what is known of them')
 def _(u, std): return (u-u.mean())/u.std()*std
 
-@to_uniform.mistake('the numbers are mirrored: a larger `u` stays a larger weight')
-def _(u, std): return (.5-u)*12**.5*std
-
-@to_uniform.mistake('the std 1/√12 is taken for 1/12, which is the variance')
-def _(u, std): return (u-.5)*12*std
-
 @to_uniform.mistake('the wanted std is not used')
 def _(u, std): return (u-.5)*12**.5
 
@@ -253,9 +202,6 @@ def _(u, std): return (u-.5)/12**.5*std
 
 @to_uniform.mistake('the mean of this sample is taken away: use what is known, the mean is 1/2')
 def _(u, std): return (u-u.mean())*12**.5*std
-
-@to_uniform.mistake('the std stands under the root: it multiplies the numbers as it is')
-def _(u, std): return (u-.5)*(12*std)**.5
 
 # %% ../../nbs/answers/04_init.ipynb #7b9fcd8a
 def _identity(z): return z
@@ -289,45 +235,31 @@ def _(act, z): return (act(z)**2).mean()**-.5
 @gain_of.mistake('the second moment of this sample is divided out: z counts as normal with std 1 as it is')
 def _(act, z): return ((z**2).mean()/(act(z)**2).mean()).sqrt().item()
 
-@gain_of.mistake('the std is used (dividing by n), and it takes the mean away: use the mean of the squares')
-def _(act, z): return 1/act(z).std(correction=0).item()
-
 @gain_of.mistake('the mean of the absolute values is used: the next layer feels the mean of the squares')
 def _(act, z): return 1/act(z).abs().mean().item()
 
 @gain_of.mistake('`act` is not used: what counts is what comes out of it')
 def _(act, z): return (z**2).mean().item()**-.5
 
-@gain_of.mistake('the squares are added up: use their mean')
-def _(act, z): return 1/act(z).norm().item()
-
 @gain_of.mistake('that is the second moment itself: the gain is 1 over its root')
 def _(act, z): return (act(z)**2).mean().item()
 
-@gain_of.mistake('that compares stds: it is 1 over the root of the second moment of `act(z)`')
-def _(act, z): return (z.std()/act(z).std()).item()
-
-@gain_of.mistake('that compares stds, as a tensor: it is 1 over the root of the second moment, as a number')
-def _(act, z): return z.std()/act(z).std()
-
-@gain_of.mistake('the std is used, which takes the mean away, and the result is a tensor: make it a number')
-def _(act, z): return 1/act(z).std()
-
 # %% ../../nbs/answers/04_init.ipynb #e6f49b9a
-@book.exercise(inputs=lambda: [((50,100),), ((16,3,5,5),), ((10,1),), ((4,6,3),), ((2,3,1,7),),
+@book.exercise(inputs=lambda: [((50,100),), ((16,3,5,5),), ((10,1),), ((4,6,3),), ((2,5,3,1,4),),
                                (tuple(torch.randint(1, 9, (5,)).tolist()),)],
     hints=['The first two numbers of the shape are n_out and n_in, in this order.',
            'All further axes are the window. How many pixels has it? An empty product is 1.',
            'Both fans get the window as a factor. `math.prod(shape[2:])` computes it.'],
-    difficulty=2, minutes=10, waive=dict(negative='sizes are positive', square='the inputs are shapes'))
+    difficulty=2, minutes=10, observe=lambda f, shape: _pair(f(shape)),
+    waive=dict(negative='sizes are positive', square='the inputs are shapes'))
 def fans(shape): # such as (50,100) or (16,3,5,5) -> (fan_in,fan_out)
     "Fan-in and fan-out as PyTorch reads them from a shape"
-    window = prod(shape[2:])
+    window = math.prod(shape[2:])
     return shape[1]*window, shape[0]*window
 
 # %% ../../nbs/answers/04_init.ipynb #c16248cb
 @fans.mistake('fan-in and fan-out are exchanged: in PyTorch the outputs come first')
-def _(shape): return shape[0]*prod(shape[2:]), shape[1]*prod(shape[2:])
+def _(shape): return shape[0]*math.prod(shape[2:]), shape[1]*math.prod(shape[2:])
 
 @fans.mistake('the window is not counted: an output is a sum over all pixels of the window')
 def _(shape): return shape[1], shape[0]
@@ -336,18 +268,12 @@ def _(shape): return shape[1], shape[0]
 def _(shape): return shape[0], shape[1]
 
 @fans.mistake('the window counts for the fan-in alone: backwards, too, a sum goes over its pixels')
-def _(shape): return prod(shape[1:]), shape[0]
-
-@fans.mistake('the window counts for the fan-out alone: forwards, too, a sum goes over its pixels')
-def _(shape): return shape[1], shape[0]*prod(shape[2:])
+def _(shape): return math.prod(shape[1:]), shape[0]
 
 @fans.mistake('the sides of the window are added: it has height times width pixels')
 def _(shape):
     window = sum(shape[2:]) or 1
     return shape[1]*window, shape[0]*window
-
-@fans.mistake('the sides of the window are added, which gives 0 without a window: multiply them')
-def _(shape): return shape[1]*sum(shape[2:]), shape[0]*sum(shape[2:])
 
 @fans.mistake('only one side of the window is counted: it has height times width pixels')
 def _(shape):
@@ -355,7 +281,7 @@ def _(shape):
     return shape[1]*window, shape[0]*window
 
 # %% ../../nbs/answers/04_init.ipynb #b1868b3d
-@book.exercise(inputs=lambda: [(100,.1), (3,2.), (784,784**-.5), (1,.5), (int(torch.randint(1, 99, ())),.7)],
+@book.exercise(inputs=lambda: [(100,.1), (3,2.), (49,1/7), (1,.5), (5,0), (int(torch.randint(9, 99, ())),2.)],
     hints=['The weights have the std `bound/√3`.',
            'A linear layer multiplies the second moment by $n_\\mathrm{in}s^2$.',
            'ReLU leaves half of the second moment.'],
@@ -384,9 +310,6 @@ def _(n_in, bound): return bound**2/6
 @relu_factor.mistake('ReLU is taken to halve the numbers: it halves the second moment')
 def _(n_in, bound): return n_in*bound**2/12
 
-@relu_factor.mistake('the std of the weights enters once: the second moment gets its square')
-def _(n_in, bound): return n_in*bound/3**.5/2
-
 @relu_factor.mistake('one sixth is the answer for the bound of `nn.Linear`: use `n_in` and `bound`')
 def _(n_in, bound): return 1/6
 
@@ -412,29 +335,20 @@ def _(h): return h.var(correction=0)/(h**2).mean()
 @between_inputs.mistake('the variance divides by the number of rows less one: say `correction=0`')
 def _(h): return h.var(0).mean()/(h**2).mean()
 
-@between_inputs.mistake('there is a number for each neuron: take the mean of the variances')
-def _(h): return h.var(0, correction=0)/(h**2).mean()
-
 @between_inputs.mistake('the std is used: the share is of squares, so take the variance')
 def _(h): return h.std(0, correction=0).mean()/(h**2).mean()
-
-@between_inputs.mistake('it divides by a variance, which takes the mean away: use the mean of the squares')
-def _(h): return h.var(0, correction=0).mean()/h.var(correction=0)
 
 @between_inputs.mistake('it divides by `h.var()`, which takes the mean away: take the mean of the squares')
 def _(h): return h.var(0, correction=0).mean()/h.var()
 
+@between_inputs.mistake('`var()` of what is left divides by one less than all entries: say `correction=0`')
+def _(h): return (h-h.mean(0)).var()/(h**2).mean()
+
+@between_inputs.mistake('that is a std, as the lesson measures it: divide a variance by the second moment')
+def _(h): return (h-h.mean(0)).std()
+
 @between_inputs.mistake('that is the variance: divide it by the second moment')
 def _(h): return h.var(0, correction=0).mean()
 
-@between_inputs.mistake('the root is too much: the share is of squares')
-def _(h): return (h.var(0, correction=0).mean()/(h**2).mean()).sqrt()
-
 @between_inputs.mistake('each neuron gets a share of its own: take both means first, then divide')
 def _(h): return (h.var(0, correction=0)/(h**2).mean(0)).mean()
-
-@between_inputs.mistake('the neurons are averaged first: take the variance first, then the mean')
-def _(h): return h.mean(1).var(correction=0)/(h**2).mean()
-
-@between_inputs.mistake('the variances are added up: take their mean over the neurons')
-def _(h): return h.var(0, correction=0).sum()/(h**2).mean()

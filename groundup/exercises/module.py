@@ -99,7 +99,7 @@ class BiasFree(nn.Module):
     def forward(self, x): # (i,n_in) -> (i,n_out)
         return x@self.weight.t()
 
-# %% ../../nbs/answers/07_module.ipynb #ee830afc
+# %% ../../nbs/answers/07_module.ipynb #22c6ca21
 @BiasFree.mistake('the transpose is missing: `weight` is `(n_out,n_in)`, so it is `x@self.weight.t()`')
 class _(BiasFree.fn):
     def forward(self, x): return x@self.weight
@@ -110,12 +110,6 @@ class _(BiasFree.fn):
         nn.Module.__init__(self)
         self.weight = nn.Parameter(fan_uniform(n_in, n_in, n_out))
     def forward(self, x): return x@self.weight
-
-@BiasFree.mistake('the sizes of `weight` are exchanged: it is `(n_out,n_in)`, a row for each neuron')
-class _(BiasFree.fn):
-    def __init__(self, n_in, n_out):
-        nn.Module.__init__(self)
-        self.weight = nn.Parameter(fan_uniform(n_in, n_in, n_out))
 
 @BiasFree.mistake('the module finds no parameter: make `self.weight` an `nn.Parameter`')
 class _(BiasFree.fn):
@@ -197,7 +191,7 @@ class Tower(Module):
         for l in self.layers[:-1]: x = l(x).relu()
         return self.layers[-1](x)
 
-# %% ../../nbs/answers/07_module.ipynb #e83737f6
+# %% ../../nbs/answers/07_module.ipynb #d66bcfe9
 @Tower.mistake('the module finds no layer: nothing looks into a plain list, make a `ModuleList`')
 class _(Tower.fn):
     def __init__(self, sizes):
@@ -217,12 +211,6 @@ class _(Tower.fn):
 @Tower.mistake('the ReLU comes before each layer, and cuts off negative inputs')
 class _(Tower.fn):
     def forward(self, x): return super().forward(x.relu())
-
-@Tower.mistake('the two sizes of each layer are exchanged: it is `Linear(n_in, n_out)`')
-class _(Tower.fn):
-    def __init__(self, sizes):
-        Module.__init__(self)
-        self.layers = ModuleList([Linear(o, i) for i,o in zip(sizes, sizes[1:])])
 
 # %% ../../nbs/answers/07_module.ipynb #63f11d72
 def _see_prelu(f, x, slope):
@@ -340,6 +328,14 @@ class _(Dropout.fn):
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p)/self.p if self.training else x
 
+@Dropout.mistake('training and use are swapped: numbers are dropped in training, and in use `x` passes')
+class _(Dropout.fn):
+    def forward(self, x): return x if self.training else x*(torch.rand(x.shape)>=self.p)/(1-self.p)
+
+@Dropout.mistake('`p` and `1-p` are swapped: a number is dropped with probability `p`, the others divided by `1-p`')
+class _(Dropout.fn):
+    def forward(self, x): return x*(torch.rand(x.shape)<self.p)/self.p if self.training else x
+
 @Dropout.mistake('it multiplies by `1-p` in use, and does not divide in training: use shall be left alone')
 class _(Dropout.fn):
     def forward(self, x): return x*(torch.rand(x.shape)>=self.p) if self.training else x*(1-self.p)
@@ -383,7 +379,7 @@ def load_matching(module, state): # Module, {'0.weight':tensor, ...} -> ['2.weig
         else: left.append(name)
     return left
 
-# %% ../../nbs/answers/07_module.ipynb #086a585c
+# %% ../../nbs/answers/07_module.ipynb #d124bdd7
 def _fits(module, state):
     return {n for n,t in module.state_dict().items() if n in state and state[n].shape==t.shape}
 def _unfit(module, state): return [n for n in module.state_dict() if n not in _fits(module, state)]
@@ -424,11 +420,6 @@ def _(module, state):
     load_matching.fn(module, {n:state[n] for n in fits})
     return [n for n,_ in module.named_parameters() if n not in fits]
 
-@load_matching.mistake('entries of another shape are missing in the answer: they stay as they were, too')
-def _(module, state):
-    load_matching.fn(module, state)
-    return [n for n in module.state_dict() if n not in state]
-
 @load_matching.mistake('it returns the names that were loaded: those that stay as they were are asked for')
 def _(module, state):
     left = load_matching.fn(module, state)
@@ -439,7 +430,7 @@ def _(module, state):
     module.load_state_dict(state)
     return []
 
-# %% ../../nbs/answers/07_module.ipynb #21a6e5ec
+# %% ../../nbs/answers/07_module.ipynb #bbb3b956
 def _see_post_init(f, a, b):
     calls = []
     class Bare(metaclass=f):
@@ -447,10 +438,8 @@ def _see_post_init(f, a, b):
     class Whole(Bare):
         def __post_init__(self): calls.append(['__post_init__'])
     class Late(Whole): pass
-    when_defined = [*calls]
     objects = [Whole(a, b=b),Bare(a),Late(a)]
-    return {'calls':calls, 'calls when a class is defined':when_defined,
-            'objects':[type(o).__name__ for o in objects]}
+    return {'calls':calls, 'objects':[type(o).__name__ for o in objects]}
 
 @book.exercise(
     inputs=lambda: [(1, -2), ([3.,4.], None), (float(torch.rand(())), 2)],

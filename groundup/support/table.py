@@ -16,20 +16,24 @@ class Table:
         left:int=1 # how many columns are left-aligned
     ):
         for r in rows:
-            if len(r)!=len(head): raise ValueError(f'a row has {len(r)} entries, the head has {len(head)}: {r}')
+            m,n = len(r),len(head)
+            if m!=n: raise ValueError(f'a row has {m} entries, the head has {n}: {r}')
         self.head,self.rows,self.note = list(head),[[str(c) for c in r] for r in rows],note
         self.caption,self.left = caption,left
 
     def __repr__(self):
         w = [max(map(len, c)) for c in zip(self.head, *self.rows)]
-        def line(r): return '  '.join((c.ljust if k<self.left else c.rjust)(w[k]) for k,c in enumerate(r)).rstrip()
+        def cell(c, k): return c.ljust(w[k]) if k<self.left else c.rjust(w[k])
+        def line(r): return '  '.join(map(cell, r, range(len(r)))).rstrip()
         return '\n'.join(filter(None, [self.caption, *map(line, [self.head,*self.rows]), self.note]))
 
     def _repr_html_(self):
         from html import escape
         def cell(c, k, tag, scope=''):
-            return f'<{tag}{scope} style="text-align:{"left" if k<self.left else "right"}">{escape(c)}</{tag}>'
-        def row(r): return cell(r[0], 0, 'th', ' scope="row"') + ''.join(cell(c, k, 'td') for k,c in enumerate(r[1:], 1))
+            side = 'left' if k<self.left else 'right'
+            return f'<{tag}{scope} style="text-align:{side}">{escape(c)}</{tag}>'
+        def row(r):
+            return cell(r[0], 0, 'th', ' scope="row"') + ''.join(cell(r[k], k, 'td') for k in range(1,len(r)))
         head = ''.join(cell(c, k, 'th', ' scope="col"') for k,c in enumerate(self.head))
         body = ''.join(f'<tr>{row(r)}</tr>' for r in self.rows)
         caption = f'<caption>{escape(self.caption)}</caption>' if self.caption else ''

@@ -17,7 +17,7 @@ tolerances = {'float64':(1e-8,1e-10), 'float32':(1e-4,1e-5), # relative and abso
 # %% ../../nbs/support/testing.ipynb #1f41243a
 def kind(
     x # any value
-)->str: # such as 'tensor', 'array', 'integer', 'list'; 'Var' for whatever has data, grad, requires_grad and backward
+)->str: # such as 'tensor', 'array', 'integer', 'list'; 'Var' for what has data, grad and backward
     "The family of a value's type, in one word"
     torch = sys.modules.get('torch')
     if torch and isinstance(x, torch.Tensor): return 'tensor'
@@ -29,7 +29,7 @@ def kind(
 
 def _is_var(x):
     "Whether `x` holds numbers, knows whether they want a gradient, and can go back"
-    try: return kind(x.data) in _numbers and callable(x.backward) and hasattr(x, 'grad') and hasattr(x, 'requires_grad')
+    try: return kind(x.data) in _numbers and all(hasattr(x, k) for k in ('grad','requires_grad','backward'))
     except Exception: return False
 
 # %% ../../nbs/support/testing.ipynb #9f8a577c

@@ -1,7 +1,9 @@
 "Outcomes, and what is said about them"
+import pytest
 import torch
 from sample import _rows, _scale_repeat, _scale_silent, center, center_inputs, declare, in_place, inf, nan, sees, scale
 
+from groundup.support.checker import compare
 from groundup.support.checker.exercise import Book
 
 

@@ -172,6 +172,43 @@ def test_a_layer_that_returns_its_input():
     layer.backward()
     same(x.g, torch.ones(3, dtype=f64))
 
+class Second(Layer):
+    def forward(self, a, b): return b
+    def bwd(self, dout, a, b): add_grad(b, dout)
+
+def test_a_layer_that_returns_its_second_input():
+    "Whichever input is handed on, what comes back is not added to itself"
+    a,b,layer = d(3),d(3),Second()
+    out = layer(a, b)
+    assert out is not b and out.data_ptr()==b.data_ptr()
+    out.g = torch.ones(3, dtype=f64)
+    layer.backward()
+    same(b.g, torch.ones(3, dtype=f64))
+
+def test_zero_grad_forgets():
+    "No gradient is left, not even one of zeros"
+    a,b = d(3),d(2)
+    a.g = d(3)
+    zero_grad(a, b)
+    assert a.g is None and b.g is None
+
+def test_check_grads_moves_as_far_as_it_is_told():
+    "With this step the difference of a cube is 3x²+eps² and not 3x²"
+    x = torch.ones(2, dtype=f64)
+    with raises(AssertionError, 'the gradient of x'): check_grads(lambda x: (x**3).sum(), dict(x=x), dict(x=3*x**2), eps=.1)
+    assert check_grads(lambda x: (x**3).sum(), dict(x=x), dict(x=3*x**2+.01), eps=.1)
+
+@pytest.mark.parametrize('shape', [(1,),(1,1)])
+def test_one_number_with_an_axis_is_no_loss(shape):
+    layer = Relu()
+    layer(d(*shape))
+    with raises(ValueError, 'Relu: no gradient has come back to its output'): layer.backward()
+
+@pytest.mark.parametrize('targ,hint', [((4,1),True),((4,2),False),((4,1,1),False),((3,),False)])
+def test_mse_gives_its_hint_where_it_helps(targ, hint):
+    with pytest.raises(ValueError) as e: mse(d(4, 1), d(*targ))
+    assert ('did you mean targ.squeeze(-1)?' in str(e.value))==hint
+
 @given(st.lists(st.integers(0, 3), max_size=3), seeds)
 @quick
 def test_numgrad(shape, s):
@@ -199,6 +236,10 @@ def test_numgrad_of_what_is_tracked():
         def detach(self): return self.t
     same(numgrad(lambda v: Tracked((v**2).sum()), Tracked(x)), 2*x, atol=1e-8)
     assert check_grads(lambda v: Tracked(v**2), dict(v=Tracked(x)), dict(v=2*x*w.detach()), dout=w.detach())
+
+def test_a_nan_is_no_agreement():
+    x = torch.tensor([-1.,4.], dtype=f64)
+    with raises(ValueError, 'f gives nan where v is moved'): check_grads(torch.sqrt, dict(v=x), dict(v=.5/x.sqrt()), dout=d(2))
 
 def test_numgrad_refuses():
     x = d(2)
@@ -488,3 +529,8 @@ def test_a_layer_of_the_notebook_is_a_layer():
         def forward(self, inp): return self.s*inp
         def bwd(self, dout, inp): add_grad(self.s, torch.einsum('ik,ik->k', dout, inp)), add_grad(inp, self.s*dout)
     assert ex.Scale.judge(Scale).ok
+
+def test_read_in_a_loop():
+    "A list of whole numbers makes a tensor of int64"
+    def read(out): return torch.tensor([min(9, max(0, round(o.item()))) for o in out])
+    assert ex.read.judge(read).kind=='right'

@@ -113,7 +113,7 @@ support = {module(p) for p in books if 'support' in p.relative_to(project.nbs).p
 def test_a_lesson_imports_lower_lessons_and_support(path):
     found = own(imports(module(path)))
     assert found<={module(p) for p in lessons if p<path}|support
-    assert found or path==lessons[0] # the plain Python of 00 needs nothing
+
 
 @pytest.mark.parametrize('name', sorted(support))
 def test_support_is_light(name):

@@ -238,6 +238,71 @@ def test_on_pytorchs_autograd():
     a, b = twins(6, 5, 2)
     same(found[0], train(b, torch.optim.SGD(b.parameters(), lr=.1, momentum=.9)), rtol=1e-12, atol=1e-12)
 
+class Both(Module):
+    "A layer of each kind of parameter, and a factor of ours"
+    def __init__(self, kind):
+        super().__init__()
+        self.own, self.other = Linear(5, 4, dtype=torch.float64), Linear(4, 2, dtype=torch.float64)
+        for n,p in [*self.other._parameters.items()]: setattr(self.other, n, kind(p.detach().clone()))
+    def forward(self, x):
+        h = self.own(x).relu()
+        out = self.other(h.detach()).relu() # the second layer learns alone
+        return h, out
+
+@pytest.mark.parametrize('how', [dict(lr=.1), dict(lr=.05, momentum=.8, weight_decay=.01, nesterov=True)])
+def test_a_module_of_both_kinds_learns(how):
+    found = []
+    for kind in (Parameter, nn.Parameter):
+        torch.manual_seed(6)
+        m, x, one = Both(kind), f64(7, 5), torch.tensor(1.).double()
+        opt = SGD(m.parameters(), **how)
+        for _ in range(10):
+            for out in m(x): out.pow(2).mean().backward()
+            opt.step(); opt.zero_grad()
+        assert [*m.state_dict()] == ['own.weight','own.bias','other.weight','other.bias']
+        c = copy.deepcopy(m)
+        assert type(c.other.weight) is kind and c.own.weight is not m.own.weight
+        same(numbers(c), numbers(m))
+        found.append(numbers(m))
+    same(*found, rtol=1e-12, atol=1e-12)
+
+@pytest.mark.parametrize('dtype,tol', [(torch.float32,1e-5),(torch.float64,1e-12)])
+def test_ten_steps_with_a_tied_layer_and_a_var_that_goes_through(dtype, tol):
+    "The loss of lesson 05, the gradient of the input too, Nesterov and decay: as torch"
+    found = []
+    for lib,make in ((ours,SGD), (nn,torch.optim.SGD)):
+        torch.manual_seed(8)
+        l = lib.Linear(6, 6, dtype=dtype)
+        net = lib.Sequential(lib.Linear(8, 6, dtype=dtype), l, lib.ReLU(), l, lib.Linear(6, 1, dtype=dtype))
+        opt = make(net.parameters(), lr=.05, momentum=.8, weight_decay=.01, nesterov=True)
+        x, targ, seen = torch.randn(9, 8, dtype=dtype), torch.randn(9, dtype=dtype), []
+        for _ in range(10):
+            inp = Var(x, requires_grad=True) if lib is ours else x.clone().requires_grad_()
+            loss = mse(net(inp), targ)
+            loss.backward(); opt.step(); opt.zero_grad()
+            seen += [loss.detach().clone(), inp.grad]
+        found.append(seen+numbers(net))
+    same(*found, rtol=tol, atol=tol)
+
+def test_bare_vars_learn():
+    "No module at all: SGD moves any Var that wants a gradient"
+    v, t, c = Var(torch.ones(3), requires_grad=True), torch.ones(3, requires_grad=True), torch.tensor([1.,-2.,.5])
+    a, b = [make([p], lr=.1, momentum=.9, weight_decay=.1) for make,p in ((SGD,v), (torch.optim.SGD,t))]
+    for _ in range(5): # no zero_grad between
+        for p,opt in ((v,a), (t,b)): (p*p*c).sum().backward(); opt.step()
+    same(v.data, t.detach())
+
+def test_check_grads_of_a_module():
+    "A state is a dictionary of inputs: every parameter before the second judge"
+    torch.manual_seed(9)
+    m, x, dout = twins(6, 5, 2)[0], f64(4, 6), f64(4, 2)
+    m(x).backward(dout)
+    def at(*ts):
+        c = copy.deepcopy(m)
+        c.load_state_dict(dict(zip(m.state_dict(), ts)))
+        return c(x)
+    assert check_grads(at, m.state_dict(), {n:p.grad for n,p in m.named_parameters()}, dout=dout)
+
 def test_states_go_both_ways():
     a, b = twins(6, 5, 2)
     with torch.no_grad():
@@ -313,6 +378,15 @@ def test_momentum_by_hand():
     p = Parameter(torch.tensor([1.]))
     opt = SGD([p], lr=1., momentum=.5, dampening=.25)
     for g,want in ((2.,-1.), (4.,-5.), (0.,-7.)):
+        p.grad = torch.tensor([g])
+        opt.step()
+        same(p.detach(), torch.tensor([want]))
+
+def test_nesterov_by_hand():
+    "The step is against g + momentum·v"
+    p = Parameter(torch.tensor([1.]))
+    opt = SGD([p], lr=1., momentum=.5, nesterov=True)
+    for g,want in ((2.,-2.), (4.,-8.5)):
         p.grad = torch.tensor([g])
         opt.step()
         same(p.detach(), torch.tensor([want]))
@@ -512,6 +586,7 @@ def test_attributes():
     assert [*m.parameters()] == [q]
     refuses(lambda: setattr(m, 'w', torch.zeros(3)), TypeError, 'Module.w is a Parameter: only a Parameter can take its place, no Tensor')
     refuses(lambda: setattr(m, 'w', 'text'), TypeError, 'str')
+    refuses(lambda: setattr(m, 'w', Linear(2, 3)), TypeError, 'no Linear')
     m.w = None
     assert m.w is None and not [*m.parameters()]
     m.w = Parameter(torch.zeros(1))
@@ -673,6 +748,20 @@ def test_lists():
     s.extend(s)
     assert [*s] == [a,b,a,b] and [n for n,_ in s.named_parameters()] == ['1.weight','1.bias']
     refuses(lambda: ModuleList([None]), TypeError, 'NoneType')
+
+@pytest.mark.parametrize('wrong', [3, None, 'relu', ReLU, torch.zeros(2), Parameter(torch.zeros(2)), nn.ReLU()])
+def test_a_list_keeps_nothing_that_it_refuses(wrong):
+    "What raised has left no trace: not as a parameter, not as an attribute"
+    for l in (ModuleList([Linear(2, 3)]), Sequential(Linear(2, 3))):
+        before = {k:dict(o) if isinstance(o, dict) else o for k,o in vars(l).items()}
+        refuses(lambda: l.append(wrong), TypeError)
+        assert vars(l) == before and [n for n,_ in l.named_parameters()] == ['0.weight','0.bias']
+
+@pytest.mark.parametrize('cut', [slice(1, 3), slice(None, None, -1), slice(-2, None), slice(3, 1), slice(None, None, 2)])
+def test_slices_as_in_torch(cut):
+    made = [lib.ModuleList([lib.Linear(k, k+1) for k in range(1, 6)]) for lib in libs]
+    a, b = [m[cut] for m in made]
+    assert names(a.named_parameters()) == names(b.named_parameters()) and all(m in [*made[0]] for m in a)
 
 def test_a_slice_is_plain():
     "A slice of a subclass whose __init__ takes no parts"
@@ -863,6 +952,15 @@ def test_verdicts_that_name_the_fault():
             self.weight = nn.Parameter(torch.zeros(n_out, n_in))
         def forward(self, x): return x@self.weight.t()
     assert 'too small' in answers().BiasFree.judge(BiasFree).text
+    for keeps,says in ((lambda m,x: x if m.training else x*(torch.rand(x.shape)>=m.p)/(1-m.p), 'training and use are swapped'),
+                       (lambda m,x: x*(torch.rand(x.shape)<m.p)/m.p if m.training else x, '`p` and `1-p` are swapped')):
+        class Dropout(Module):
+            def __init__(self, p):
+                super().__init__()
+                self.p = p
+            def forward(self, x): return keeps(self, x)
+        v = answers().Dropout.judge(Dropout)
+        assert v.kind == 'wrong' and says in v.mistake
     def load_matching(module, state): # another order of the names
         left = []
         for n,t in module.state_dict().items():

@@ -315,8 +315,8 @@ def test_oldest_is_the_oldest_we_claim():
         assert pins[low[1]].split('.')[:low[2].count('.')+1] == low[2].split('.'), f'{o} against {low[1]}=={pins[low[1]]}'
 
 colab = { # from the lists of Colab's packages (github.com/googlecolab/backend-info), by their date
-    '2025-11-24': dict(python='3.12', ipython='7.34.0', numpy='2.0.2', matplotlib='3.10.0', torch='2.9.0', platformdirs='4.5.0', fastcore='1.8.16'),
-    '2026-08-19': dict(python='3.13', ipython='7.34.0', numpy='2.1.3', matplotlib='3.10.0', torch='2.11.0', platformdirs='4.11.3', fastcore='2.2.12')}
+    '2025-11-24': dict(python='3.12', ipython='7.34.0', numpy='2.0.2', matplotlib='3.10.0', torch='2.9.0', platformdirs='4.5.0', fastcore='1.8.16', tqdm='4.67.1'),
+    '2026-08-19': dict(python='3.13', ipython='7.34.0', numpy='2.1.3', matplotlib='3.10.0', torch='2.11.0', platformdirs='4.11.3', fastcore='2.2.12', tqdm='4.67.3')}
 
 @pytest.mark.parametrize('date', colab)
 def test_colab_keeps_what_it_has(date):

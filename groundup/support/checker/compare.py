@@ -83,7 +83,7 @@ class Outcome(NamedTuple):
         return self.open or not self.error and (self.value is None or self.value is ...)
 
     @property
-    def said(self): "Whether an observer said it"; return self.error is not None and issubclass(self.error, Wrong)
+    def said(self): "Whether an observer said it"; return bool(self.error) and issubclass(self.error, Wrong)
 
     def like(self, mistake, rtol=None):
         "Whether this looks like the outcome `mistake`; it may change more of its inputs"
@@ -94,7 +94,7 @@ class Outcome(NamedTuple):
     def does(self, want, rtol=None):
         "Whether this is as good as the outcome `want`"
         if want.error: return bool(self.error) and issubclass(self.error, want.error)
-        return not self.error and not differ(self.value, want.value, rtol) and {*self.changed}<={*want.changed}
+        return not (self.error or differ(self.value, want.value, rtol) or {*self.changed}-{*want.changed})
 
 # %% ../../../nbs/support/checker/compare.ipynb #a88da0ab
 _number = r'(?<![A-Za-z_\d])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?(?:x\d+)*'
@@ -125,8 +125,10 @@ def caught(
     except Exception: s = name
     s = ' '.join(s.split())
     mine = f.__mro__ if inspect.isclass(f) else fs
-    words = s if isinstance(e, Wrong) else _identity(s, [o.__name__ for o in mine if o.__module__.split('.')[0]!='torch'])
-    return Outcome(error=type(e), message=cut(s, 500), words=words, line=at, open=bool(raised) and type(e) is NotImplementedError)
+    mine = [o.__name__ for o in mine if not o.__module__.startswith('torch')]
+    words = s if isinstance(e, Wrong) else _identity(s, mine)
+    return Outcome(error=type(e), message=cut(s, 500), words=words, line=at,
+                   open=bool(raised) and type(e) is NotImplementedError)
 
 # %% ../../../nbs/support/checker/compare.ipynb #6986b3de
 def numbers(
@@ -157,7 +159,7 @@ _errors = {RecursionError:' It calls itself without end, or deeper than Python g
 def _place(way): return ', '.join(re.findall(r"\['(.*?)'\]", way))
 
 def _placed(s):
-    "Where in dicts a difference lies, in words, and the rest of it: it may begin with `at ['gradients']['x']: `"
+    "Where in dicts a difference lies, in words, and the rest: it may begin with `at ['gradients']['x']: `"
     m = re.match(r"at ((?:\['[^']*'\])+)(: )?(.*)", s, re.S)
     return (f' in `{_place(m[1])}`', m[3] if m[2] else f'at {m[3]}') if m else ('', s)
 
@@ -170,7 +172,8 @@ def explain(
     "The first thing that is wrong, and which inputs did not stay as they were"
     ks = [k for k in got.changed if k not in want.changed]
     how = ': `{0} -= 1` and `{0}[0] = 1` do so, `{0} = {0} - 1` does not'
-    return [_why(got, want, rtol), *(f'It changes its input `{k}` in place{how.format(k)*hasattr(args[k], "shape")}.' for k in ks)]
+    more = [how.format(k)*hasattr(args[k], 'shape') for k in ks]
+    return [_why(got, want, rtol), *(f'It changes its input `{k}` in place{m}.' for k,m in zip(ks, more))]
 
 def _why(got, want, rtol):
     if got.said: return got.message + '.'*(got.message[-1:] not in '.?!')

@@ -9,9 +9,10 @@ __all__ = ['Book', 'Exercise']
 import inspect, warnings
 from datetime import date
 from fastcore.basics import patch
-from . import compare, progress, source
-from .compare import Outcome, Wrong, differ, plain
-from .source import syntax
+from .compare import Outcome, Wrong, caught, clone, differ, explain, focus, plain
+from .progress import entry, table
+from .source import breaches, functions, is_stub, is_wrapped_stub
+from .source import lines, syntax, taught, without
 from .verdict import Verdict, brief, display, misuse, named, signature
 from ..testing import kind, seed, undisturbed
 
@@ -37,22 +38,22 @@ class Book:
     ): # a decorator that turns the solution into an `Exercise`
         "Declare the exercise whose solution is the decorated function or class"
         def deco(fn):
-            e = self.exercises[fn.__name__] = Exercise(self, fn, inputs, hints, difficulty, minutes, without, observe, waive, rtol)
+            self.exercises[fn.__name__] = e = Exercise(self, fn, inputs, hints, difficulty, minutes, without,
+                                                       observe, waive, rtol)
             return e
         return deco
 
     def progress(self):
         "Show which exercises are done"
-        t = progress.table(self.lesson, self.exercises.values())
+        t = table(self.lesson, self.exercises.values())
         display(str(t), t._repr_html_())
 
 class Exercise:
     "An exercise: `Book.exercise` makes it, the learner's notebook calls its methods"
     def __init__(self, book, fn, inputs, hints, difficulty, minutes, without, observe, waive, rtol):
         self.book,self.fn,self.inputs,self.hints,self.mistakes = book,fn,inputs,tuple(hints),{}
-        self.difficulty,self.minutes,self.observe = difficulty,minutes,observe
-        self.waive,self.rtol = waive or {},rtol
-        self.without = (without,) if isinstance(without, str) else tuple(without)
+        self.difficulty,self.minutes,self.observe,self.rtol = difficulty,minutes,observe,rtol
+        self.waive,self.without = waive or {},(without,) if isinstance(without, str) else tuple(without)
         self.__name__,self.__doc__,self.__module__ = fn.__name__,fn.__doc__,fn.__module__
 
     def mistake(self,
@@ -60,8 +61,8 @@ class Exercise:
     ): # a decorator that leaves the function as it is
         "Declare a wrong solution that people write; two with the same message are an error"
         def deco(f):
-            a,b = ([o.__code__ for o in source.functions(g)] for g in (f, self.mistakes.get(message)))
-            if a!=b and {c.co_filename for c in a} & {c.co_filename for c in b}: # not a cell that is run again
+            a,b = ([o.__code__ for o in functions(g)] for g in (f, self.mistakes.get(message)))
+            if a!=b and {c.co_filename for c in a} & {c.co_filename for c in b}: # no cell that is run again
                 raise ValueError(f'{self.__name__} has two mistakes with the message {message!r}')
             self.mistakes[message] = f
             return f
@@ -72,18 +73,18 @@ class Exercise:
         return f'{self.__name__}: {self.__doc__} (difficulty {self.difficulty} of 3, {self.minutes} min)'
 
     def __repr__(self):
-        n,rules = self.__name__,f'  {source.without(self.without)}\n' if self.without else ''
+        n,rules = self.__name__,f'  {without(self.without)}\n' if self.without else ''
         return (f'{self._head}\n{rules}  write {signature(self.fn)}, then ex.{n}.check({n}); '
                 f'ex.{n}.hint() and ex.{n}.solution() help')
 
     def __call__(self, *args, **kwargs):
-        n = self.__name__
-        raise TypeError(f'{n} is an exercise: write your own `{signature(self.fn)}`, then `ex.{n}.check({n})`')
+        n,own = self.__name__,signature(self.fn)
+        raise TypeError(f'{n} is an exercise: write your own `{own}`, then `ex.{n}.check({n})`')
 
     def source(self)->str: # without its declaration
         "The source of the solution"
-        if (node := syntax(self.fn)) is None: return '# The source has changed since it was loaded: restart the kernel.'
-        found = source.lines(source.functions(self.fn)[0].__code__)
+        node,found = syntax(self.fn),lines(functions(self.fn)[0].__code__)
+        if node is None: return '# The source has changed since it was loaded: restart the kernel.'
         return inspect.cleandoc('\n' + ''.join(found[node.lineno-1:node.end_lineno]))
 
 # %% ../../../nbs/support/checker/exercise.ipynb #5c45d4d1
@@ -99,16 +100,16 @@ def cases(self:Exercise,
 @patch
 def _run(self:Exercise, f, args):
     "The outcome of `f` for copies of `args`"
-    before,mine = compare.clone(args),compare.clone(args)
+    before,mine = clone(args),clone(args)
     with undisturbed():
         seed(0)
         try: out = Outcome(self.observe(f, *mine) if self.observe else f(*mine))
         except KeyboardInterrupt: raise
-        except BaseException as e: out = compare.caught(f, e)
+        except BaseException as e: out = caught(f, e)
     if inspect.iscoroutine(out.value): out.value.close()
     pairs = zip(named(args, self.fn, self.observe), mine, before)
     changed = tuple(n for n,a,b in pairs if differ(plain(a), plain(b)))
-    try: return out._replace(value=compare.clone(out.value), changed=changed)
+    try: return out._replace(value=clone(out.value), changed=changed)
     except RecursionError: return out._replace(changed=changed) # a list that holds itself
 
 @patch
@@ -130,30 +131,30 @@ def judge(self:Exercise,
         with undisturbed(): return self._judged(f)
     except KeyboardInterrupt: raise
     except BaseException as e:
-        says = [f'The checker cannot deal with this: {compare.caught(f, e).message}']
+        says = [f'The checker cannot deal with this: {caught(f, e).message}']
         return Verdict(self.__name__, 'misuse', says)
 
 @patch
 def _judged(self:Exercise, f):
-    n,cases = self.__name__,self.cases()
+    n,cases,rtol = self.__name__,self.cases(),self.rtol
     if m := misuse(f, self.fn, None if self.observe else cases): return Verdict(n, 'misuse', [m])
     node = syntax(f)
-    stub = Verdict(n, 'unwritten', [f'Write `{signature(self.fn)}`, run its cell and check again. `ex.{n}.hint()` helps.'])
-    if source.is_stub(f, node): return stub
+    stub = Verdict(n, 'unwritten', [f'Write `{signature(self.fn)}`, run its cell and check again. '
+                                    f'`ex.{n}.hint()` helps.'])
+    if is_stub(f, node): return stub
     wants,gots = self.outcomes(self.fn, cases),[self._run(f, o) for o in cases]
-    if all(o.nothing for o in gots) and (node is None or source.is_wrapped_stub(f)): return stub
-    def like(f): return all(got.like(*self.outcomes(f, [o]), self.rtol) for got,o in zip(gots, cases))
+    if all(o.nothing for o in gots) and (node is None or is_wrapped_stub(f)): return stub
+    def like(m): return all(g.like(*self.outcomes(self.mistakes[m], [o]), rtol) for g,o in zip(gots, cases))
     for o in zip(cases, gots, wants):
-        if not o[1].does(o[2], self.rtol): return self._wrong(*o, next((m for m,f in self.mistakes.items() if like(f)), None))
+        if not o[1].does(o[2], rtol): return self._wrong(*o, next(filter(like, self.mistakes), None))
     return self._kept(f, node, len(cases))
 
 @patch
 def _wrong(self:Exercise, args, got, want, mistake):
     args = named(args, self.fn, self.observe)
-    nothing = self.observe and got.nothing and not got.error # no word about `return`
-    says = compare.explain(got, want, args, self.rtol)
-    if nothing: says[0] = 'There is no result (`None`).'
-    if self.observe and not got.line: says[0] = says[0].replace('It raises', 'Using it raises') # the observer did
+    says = explain(got, want, args, self.rtol)
+    if self.observe and got.nothing and not got.error: says[0] = 'There is no result (`None`).'
+    if self.observe and not got.line: says[0] = says[0].replace('It raises', 'Using it raises')
     if mistake: says.append(f'It looks as if {mistake.rstrip(".")}.')
     return Verdict(self.__name__, 'wrong', says, self._facts(args, got, want), mistake)
 
@@ -164,7 +165,8 @@ def _facts(self:Exercise, args, got, want):
     if got.said: return facts
     if got.error: facts += [('error', got.message), *[got.line]*bool(got.line)]
     if got.error and kind(want.value)=='dict': return facts # long, and no answer to why
-    way,a,b = ('',got.value,want.value) if got.error or want.error else compare.focus(got.value, want.value, self.rtol)
+    way,a,b = '',got.value,want.value
+    if not (got.error or want.error): way,a,b = focus(a, b, self.rtol)
     at = f'{way}: ' if way else ''
     if not got.error: facts += [('got', at+brief(a))]
     return facts + [('expected', want.error.__name__ if want.error else at+brief(b))]
@@ -173,14 +175,15 @@ def _facts(self:Exercise, args, got, want):
 def _kept(self:Exercise, f, node, n):
     "The verdict on right values: are the rules kept?"
     says = [f'Your answer agrees on all {n} inputs.']
-    broken,others = source.breaches(f, node, self.without, source.taught(self.__module__)) if node else ({}, [])
+    broken,others = breaches(f, node, self.without, taught(self.__module__)) if node else ({},[])
     if broken:
         too = f', in {" and ".join(others)} too' if others else ''
-        says.append(f'Now do it {source.without(broken)}{too}.')
+        says.append(f'Now do it {without(broken)}{too}.')
         return Verdict(self.__name__, 'rule', says, [*dict.fromkeys(broken.values())])
     how = 'The rule "{}" was not checked: the source cannot be read.' if not node else \
           'It keeps the rules.' if len(self.without)>2 else 'It does {}.'
-    return Verdict(self.__name__, 'right', says + [how.format(source.without(self.without, False))]*bool(self.without))
+    if self.without: says.append(how.format(without(self.without, False)))
+    return Verdict(self.__name__, 'right', says)
 
 @patch
 def check(self:Exercise,
@@ -188,26 +191,26 @@ def check(self:Exercise,
 ):
     "Show the verdict on an answer, and keep the progress"
     v = self.judge(f)
-    def change(entry):
-        entry['tries'] = entry.get('tries', 0) + 1
-        if v.ok: entry.setdefault('right', date.today().isoformat())
+    def change(e):
+        e['tries'] = e.get('tries', 0) + 1
+        if v.ok: e.setdefault('right', date.today().isoformat())
     v.show()
-    if v.kind in ('right','wrong','rule'): progress.entry(self.book.lesson, self.__name__, change)
+    if v.kind in ('right','wrong','rule'): entry(self.book.lesson, self.__name__, change)
 
 # %% ../../../nbs/support/checker/exercise.ipynb #53809097
 @patch
 def hint(self:Exercise):
     "Show the next hint"
-    name,n = self.__name__,len(self.hints)
-    i = progress.entry(self.book.lesson, name).get('hints', 0)
-    if i>=n: return Verdict(name, 'note', [f'No more hints. Next is `ex.{name}.solution()`.', *self.hints]).show()
-    progress.entry(self.book.lesson, name, lambda e: e.update(hints=max(i+1, e.get('hints', 0))))
-    Verdict(name, 'note', [f'Hint {i+1} of {n}: {self.hints[i]}']).show()
+    name,n,i = self.__name__,len(self.hints),entry(self.book.lesson, self.__name__).get('hints', 0)
+    says = [f'Hint {i+1} of {n}: {h}' for h in self.hints[i:i+1]]
+    if says: entry(self.book.lesson, name, lambda e: e.update(hints=max(i+1, e.get('hints', 0))))
+    else: says = [f'No more hints. Next is `ex.{name}.solution()`.', *self.hints]
+    Verdict(name, 'note', says).show()
 
 @patch
 def solution(self:Exercise):
     "Show the source of the solution"
-    progress.entry(self.book.lesson, self.__name__, lambda e: e.update(solution=True))
+    entry(self.book.lesson, self.__name__, lambda e: e.update(solution=True))
     display(self.source(), f'```python\n{self.source()}\n```', 'text/markdown')
 
 @patch

@@ -116,4 +116,5 @@ def table(
     rows = [(o.__name__, f'{o.difficulty} of 3', f'{o.minutes} min', _state(e)) for o,e in es]
     left = [o.minutes for o,e in es if not e.get('right')]
     total = f'{len(es)-len(left)} of {len(es)} right' + f', about {sum(left)} minutes to go'*bool(left)
-    return Table(['exercise','difficulty','time','state'], rows, caption=f'Exercises of {lesson}: {total}', left=4)
+    head,caption = ['exercise','difficulty','time','state'],f'Exercises of {lesson}: {total}'
+    return Table(head, rows, caption=caption, left=4)

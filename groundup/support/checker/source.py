@@ -105,10 +105,10 @@ _rules = {'for':' (no loop and no comprehension)', 'for for':' (no loop or compr
           'for for for':' (no loops or comprehensions three deep)', '@':' (no other matrix product either)',
           't':' (nothing else that reorders axes either)'}
 _families = {
-    '@': '''mm bmm mv dot vdot vecdot inner addmm addmv addbmm baddbmm einsum tensordot chaindot multidot linear
-            bilinear Linear Bilinear LazyLinear matvec vecmat rmatmul imatmul cov corrcoef conv1d conv2d conv3d
-            scaleddotproductattention''',
-    't': 't T mT H mH adjoint transpose permute permutedims swapaxes swapdims moveaxis movedim rollaxis rot90'}
+    '@': '''mm bmm mv dot vdot vecdot inner addmm addmv addbmm baddbmm einsum tensordot chaindot multidot
+            linear bilinear Linear Bilinear LazyLinear matvec vecmat rmatmul imatmul cov corrcoef
+            conv1d conv2d conv3d scaleddotproductattention''',
+    't': 't T mT H mH adjoint transpose permute permutedims swapaxes swapdims moveaxis movedim rollaxis'}
 _loops = ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 
 def without(
@@ -162,7 +162,8 @@ def broken(
     for n in ast.walk(node):
         name = isinstance(n, ast.Name)
         if name and n.id in own: continue
-        if _is(_used(n), rule, name) or rule=='@' and isinstance(getattr(n, 'op', None), ast.MatMult): return n.lineno
+        product = isinstance(getattr(n, 'op', None), ast.MatMult)
+        if _is(_used(n), rule, name) or rule=='@' and product: return n.lineno
 
 # %% ../../../nbs/support/checker/source.ipynb #fac60b10
 def taught(
@@ -174,7 +175,7 @@ def taught(
     except ImportError: return {}
 
 def _called(g, d, known):
-    "Functions and classes that `g`, with the definition `d`, holds or calls by name, in the order of the names"
+    "Functions and classes that `g`, with the definition `d`, holds or calls by name"
     found,fs = {},functions(g)
     own = _own(d).union(known, *(f.__code__.co_freevars for f in fs))
     for n in ast.walk(d):
@@ -198,8 +199,8 @@ def helpers(
         found[g] = d = copy.copy(d)
         if hasattr(d, 'decorator_list'): d.decorator_list = []
         for h in _called(g, d, known):
-            if not (inspect.isfunction(h) or inspect.isclass(h)) or h.__module__!=module or h in found: continue
-            if n := syntax(h): todo.append((h, n))
+            own = (inspect.isfunction(h) or inspect.isclass(h)) and h.__module__==module and h not in found
+            if own and (n := syntax(h)): todo.append((h, n))
     return found
 
 # %% ../../../nbs/support/checker/source.ipynb #d7429073
@@ -210,8 +211,7 @@ def breaches(
     known=() # names of tools
 )->tuple: # rule -> a fact, the line that breaks it; names of the helpers in which some of these stand
     "The rules that `f` and its helpers break"
-    found,others = {},[]
-    read = helpers(f, node, known)
+    found,others,read = {},[],helpers(f, node, known)
     for g,d in read.items():
         for r in rules:
             if r in found or not (n := broken(d, r, [getattr(o, '__name__', '') for o in read])): continue

@@ -154,4 +154,5 @@ def misuse(
     if not callable(f): return f'{own} {brief(f)}: pass it without calling it, `ex.{n}.check({n})`.'
     a,b = map(_sort, (f,fn))
     if a!=b and 'class' in (a,b): return f'{own} the {a} `{brief(f)}`: a {b} is asked for.'
-    if a!='class' and not _fits(f, fn, cases): return f'Expected the parameters of `{want}`: yours is `{signature(f)}`.'
+    if a!='class' and not _fits(f, fn, cases):
+        return f'Expected the parameters of `{want}`: yours is `{signature(f)}`.'
