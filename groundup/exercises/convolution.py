@@ -190,13 +190,13 @@ def _(c, f, k, h, w): return f*(c*k*k+1), f*c*k*k*(h-k+1)*(w-k+1)
 @conv_cost.mistake('that counts the weights of a dense layer: the same few are used at all places')
 def _(c, f, k, h, w): return f*h*w*(c*h*w+1), f*c*k*k*h*w
 
-# %% ../../nbs/answers/10_convolution.ipynb #899542af
+# %% ../../nbs/answers/10_convolution.ipynb #03010d64
 @book.exercise(inputs=lambda: [(torch.tensor([[1.,2,3],[10,-20,30]]), 6, 2), (torch.randn(4, 3), 6, 1),
         (torch.randn(2, 2), 8, 5), (torch.randn(3, 4).double(), 8, 2)],
     hints=['Frame `k` was `x[k*hop:k*hop+size]`. Its gradient goes back to these places.',
            'A number that lies in two frames gets both gradients: `+=`.',
            'Begin with `cols.new_zeros(n)`; numbers in no frame keep 0.'],
-    difficulty=2, minutes=10, without=('fold','Fold'))
+    difficulty=2, minutes=10, without=('fold','Fold','as_strided'))
 def fold1d(cols, n, hop): # (m,size), two numbers -> (n,)
     "The gradient of a vector from those of its frames"
     dx = cols.new_zeros(n)
