@@ -44,7 +44,8 @@ def einsum_grad(
 )->tuple: # the gradient of each operand
     "The gradients of `einsum(eq, *ts)`"
     ins,out = read_equation(eq)
-    if '->' not in eq or '...' in eq: raise ValueError(f'{eq!r}: write the arrow and all letters, no ellipsis')
+    if '->' not in eq or '...' in eq:
+        raise ValueError(f'{eq!r}: write the arrow and all letters, no ellipsis')
     terms = [''.join(t) for t in ins]
     return tuple(_operand_grad(dout, k, terms, ''.join(out), ts) for k in range(len(ts)))
 
@@ -123,7 +124,8 @@ def log_softmax(
 # %% ../nbs/08_calculus.ipynb #ee284c26
 def _check_targets(input, target, ignore_index):
     n,c = input.shape
-    if target.shape!=(n,): raise ValueError(f'target is {tuple(target.shape)}, input is {(n,c)}: one class for each row')
+    if target.shape!=(n,):
+        raise ValueError(f'target is {tuple(target.shape)}, input is {(n,c)}: one class for each row')
     if target.is_floating_point(): raise TypeError(f'target is {target.dtype}: classes are whole numbers')
     bad = ((target<0) | (target>=c)) & (target!=ignore_index)
     if bad.any(): raise ValueError(f'target has class {target[bad][0].item()}: there are classes 0 to {c-1}')
@@ -131,7 +133,8 @@ def _check_targets(input, target, ignore_index):
 def _places(target, keep): return target.where(keep, 0)[:,None].long() # (i,1)
 
 def _count(keep, reduction):
-    if reduction not in ('mean','sum'): raise ValueError(f"reduction is {reduction!r}: 'mean' and 'sum' are known")
+    if reduction not in ('mean','sum'):
+        raise ValueError(f"reduction is {reduction!r}: 'mean' and 'sum' are known")
     return keep.sum() if reduction=='mean' else 1
 
 # %% ../nbs/08_calculus.ipynb #be14a7b1

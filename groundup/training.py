@@ -7,7 +7,7 @@ __all__ = ['Dataset', 'DataLoader', 'accuracy', 'evaluate', 'Learner', 'one_cycl
            'smooth_loss', 'digit_learner', 'save', 'load', 'KeepBest', 'main']
 
 # %% ../nbs/09_training.ipynb #06790527
-import argparse, io, math, os, sys, time
+import argparse, io, math, os, sys, tempfile, time, zipfile
 from pathlib import Path
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class DataLoader:
         generator:torch.Generator=None # draws the order; one of its own if None
     ):
         if not 1<=batch_size<=len(dataset):
-            raise ValueError(f'batch_size is {batch_size}: it must be from 1 to {len(dataset)}, the size of the data')
+            raise ValueError(f'batch_size is {batch_size}: it must be from 1 to {len(dataset)}, the number of rows')
         self.dataset,self.batch_size,self.shuffle = dataset,batch_size,shuffle
         self.generator = generator or torch.Generator().manual_seed(0)
     def __len__(self): return -(-len(self.dataset)//self.batch_size)
@@ -54,6 +54,8 @@ def accuracy(
     target:Tensor # (i,), the true classes
 )->float: # from 0 to 1
     "The share of rows whose largest score is at the true class; a row with nan is wrong"
+    if not len(target) or target.shape!=scores.shape[:1]:
+        raise ValueError(f'target is {tuple(target.shape)}, scores are {tuple(scores.shape)}: one class for each row')
     return ((scores.argmax(1)==target) & ~scores.isnan().any(1)).double().mean().item()
 
 def evaluate(
@@ -69,13 +71,26 @@ def evaluate(
     return loss(scores, data.y).detach().item(), accuracy(scores, data.y)
 
 # %% ../nbs/09_training.ipynb #c746e39e
-def _check_finite(loss, model, step):
-    if math.isfinite(loss): return
-    tops = {n:p.detach().abs().max().item() for n,p in model.named_parameters()}
-    worst = next((n for n,v in tops.items() if not math.isfinite(v)), max(tops, key=tops.get))
-    raise FloatingPointError(f'the loss is {loss} in step {step}; {worst} went first, its largest number is '
-                             f'{tops[worst]:.3g}. Is the learning rate too large?')
+def _groups(opt): # where it keeps its learning rate
+    return getattr(opt, 'param_groups', None) or [vars(opt)]
 
+def _check_rate(opt):
+    for g in _groups(opt):
+        if not 0<g['lr']<math.inf: raise ValueError(f"the learning rate is {g['lr']}: it must be above 0")
+
+def _check_device(model, x):
+    p = next(iter(model.parameters())).detach()
+    if p.device!=x.device: raise ValueError(f'the model is on {p.device}, the data on {x.device}: bring one to the other')
+
+def _check_finite(loss, model, x, step):
+    if math.isfinite(loss): return
+    if not x.isfinite().all(): raise FloatingPointError(f'the loss is {loss} in step {step}: the inputs hold nan or inf')
+    tops = {n:p.detach().abs().max().item() for n,p in model.named_parameters()}
+    first = next((n for n,v in tops.items() if not math.isfinite(v)), max(tops, key=tops.get))
+    raise FloatingPointError(f'the loss is {loss} in step {step}; {first} went first, its largest number is '
+                             f'{tops[first]:.3g}. Is the learning rate too large?')
+
+# %% ../nbs/09_training.ipynb #95d1f02e
 class Learner:
     "Trains a model, epoch by epoch, and keeps what came of it"
     def __init__(self,
@@ -85,6 +100,7 @@ class Learner:
         schedule=None, # the learning rate for a share of the way, from 0 to 1
         after_epoch:list=() # functions of the learner
     ):
+        _check_rate(opt)
         self.model,self.opt,self.train,self.loss = model,opt,train,loss
         self.schedule,self.after_epoch,self.history = schedule,after_epoch,[]
 
@@ -97,16 +113,19 @@ class Learner:
             total,n = 0.,0
             self.model.train()
             for x,y in self.train:
-                if self.schedule: self.opt.lr = self.schedule(step/steps)
-                total,n,step = total+len(y)*self.one_step(x, y, step),n+len(y),step+1
+                if self.schedule:
+                    for g in _groups(self.opt): g['lr'] = self.schedule(step/steps)
+                step += 1
+                total,n = total+len(y)*self.one_step(x, y, step),n+len(y)
             self.history.append(dict(loss=total/n))
             for f in self.after_epoch: f(self)
         return self
 
     def one_step(self, x, y, step):
+        if step==1: _check_device(self.model, x)
         loss = self.loss(self.model(x), y)
         value = loss.detach().item()
-        _check_finite(value, self.model, step)
+        _check_finite(value, self.model, x, step)
         loss.backward(); self.opt.step(); self.opt.zero_grad()
         return value
 
@@ -117,7 +136,7 @@ def one_cycle(
     low:float=.04 # it begins at this share of `lr`
 ): # function of the share of the way, from 0 to 1
     "A learning rate that rises, then falls to 0, both along a cosine (Smith 2018)"
-    if not lr>0: raise ValueError(f'lr is {lr}: it must be above 0')
+    if not 0<lr<math.inf: raise ValueError(f'lr is {lr}: it must be above 0')
     def wave(t): return (1-math.cos(math.pi*min(t, 1)))/2 # from 0 to 1
     def at(t): return lr*(low+(1-low)*wave(t/warm)) if t<warm else lr*(1-wave((t-warm)/(1-warm)))
     return at
@@ -142,7 +161,8 @@ class Live:
     def draw(self):
         "The loss so far, and how far the training has come"
         epochs = range(1, 1+max(map(len, self.seen.values())))
-        fig = show_curves({n:(epochs,[l for l,_ in s]) for n,s in self.seen.items()}, 'epoch', 'loss', size=(4,2.6))
+        curves = {n:(epochs,[l for l,_ in s]) for n,s in self.seen.items()}
+        fig = show_curves(curves, 'epoch', 'loss', size=(4,2.6))
         right = ', '.join(f'{n} {s[-1][1]:.1%}' for n,s in self.seen.items())
         fig.axes[0].set_title(f'{len(epochs)}/{self.epochs}  {right}', fontsize=10, loc='left')
         return fig
@@ -205,6 +225,7 @@ def digit_learner(
     "A learner with everything that this lesson found good"
     torch.manual_seed(seed)
     net = digit_net(sizes)
+    for p in net.parameters(): p.data = p.data.to(x.device) # where the images are
     order,shifts = torch.Generator().manual_seed(seed),torch.Generator().manual_seed(seed+1)
     loader = DataLoader(Shifted(x, y, generator=shifts), batch_size, shuffle=True, generator=order)
     opt = SGD(net.parameters(), lr=lr, momentum=.9, weight_decay=5e-4)
@@ -230,41 +251,64 @@ def load(
     try: raw = Path(path).read_bytes()
     except IsADirectoryError: raise ValueError(f'{path} is a folder, not a file of weights') from None
     try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as z: return {n:torch.from_numpy(z[n]) for n in z.files}
+        with zipfile.ZipFile(io.BytesIO(raw)) as z:
+            n = len(z.namelist()) # the last bytes say how many it should be
+            if z.testzip() or not n or n!=int.from_bytes(raw[-12:-10], 'little'): raise ValueError('not whole')
+        with np.load(io.BytesIO(raw), allow_pickle=False) as z:
+            return {n:torch.from_numpy(z[n]) for n in z.files}
     except Exception as e: # whatever a damaged archive can raise
         raise ValueError(f'{Path(path).name} holds no weights, or is damaged: {type(e).__name__}') from None
 
 # %% ../nbs/09_training.ipynb #d4eb76f7
 class KeepBest:
-    "Keeps a copy of the weights of the epoch with the lowest training loss: one of the functions `after_epoch`"
+    "Keeps a copy of the weights of the epoch with the lowest loss: one of the functions `after_epoch`"
     def __init__(self): self.loss,self.state = math.inf,None
     def __call__(self, learner):
         loss = learner.history[-1]['loss']
         if loss<self.loss: self.loss,self.state = loss,{n:t.clone() for n,t in learner.model.state_dict().items()}
 
-def _options(args):
-    p = argparse.ArgumentParser('python -m groundup.training', description='Train a dense net on 4,000 digits, test it on 1,000.')
-    p.add_argument('--epochs', type=int, default=100, help='rounds through the data (default 100)')
-    p.add_argument('--seed', type=int, default=0, help='of weights, order and shifts (default 0)')
-    p.add_argument('--lr', type=float, default=.1, help='the largest learning rate (default 0.1)')
-    p.add_argument('--batch-size', type=int, default=100, help='digits in a step (default 100)')
-    p.add_argument('--hidden', type=int, nargs='*', default=[300,100], help='sizes of the hidden layers (default 300 100)')
-    p.add_argument('--out', type=Path, default=Path('digits.npz'), help='the file for the weights (default digits.npz)')
+def _parser():
+    p = argparse.ArgumentParser('python -m groundup.training', description='Train a dense net to read digits.',
+        epilog='Ctrl-C ends the training and keeps the best weights so far. The exit status is 0 if weights were saved, '
+               '1 if training ended without any, 2 if an option is wrong.')
+    def add(name, default, text, kind=int, **kw):
+        said = ' '.join(map(str, default)) if isinstance(default, list) else default
+        p.add_argument(f'--{name}', type=kind, default=default, help=f'{text} (default {said})', **kw)
+    add('epochs', 100, 'rounds through the data')
+    add('seed', 0, 'of weights, order and shifts')
+    add('lr', .1, 'the largest learning rate', float)
+    add('batch-size', 100, 'digits in a step')
+    add('hidden', [300,100], 'sizes of the hidden layers', nargs='*')
+    add('out', Path('digits.npz'), 'the file for the weights', Path)
+    return p
+
+# %% ../nbs/09_training.ipynb #0731eddf
+def _options(args, n): # of a data set of n rows
+    p = _parser()
     o = p.parse_args(args)
-    if o.epochs<1 or o.batch_size<1 or not o.lr>0 or min(o.hidden, default=1)<1: p.error('epochs, batch-size, lr and hidden must be above 0')
+    rules = {'epochs':(o.epochs>0, 'above 0'), 'seed':(0<=o.seed<2**62, 'from 0 to 2**62'), 'lr':(0<o.lr<math.inf, 'above 0'),
+             'batch-size':(0<o.batch_size<=n, f'from 1 to {n}'), 'hidden':(min(o.hidden, default=1)>0, 'above 0')}
+    for name,(ok,rule) in rules.items():
+        if not ok: p.error(f"--{name} is {getattr(o, name.replace('-', '_'))}: it must be {rule}")
+    if o.out.is_dir(): p.error(f'--out {o.out} is a folder')
+    try:
+        with tempfile.TemporaryFile(dir=o.out.parent): pass # can one write there?
+    except OSError as e: p.error(f'--out {o.out}: {e.strerror}')
     return o
 
 def main(
     args:list=None # as on the command line; that of this process if None
 )->float: # accuracy on the 1,000
     "Train the model of this lesson on the digits and save its weights"
-    o,d = _options(args),digits()
+    d = digits()
+    o = _options(args, len(d.y))
     mean,std = d.x.mean(),d.x.std()
     x,xv = [torch.tensor((t-mean)/std) for t in (d.x,d.x_valid)]
     best,bar = KeepBest(),Bar(o.epochs, disable=None)
     l = digit_learner(x, torch.tensor(d.y), o.seed, o.lr, o.batch_size, (784,*o.hidden,10), [best,bar])
     try: l.fit(o.epochs)
     except KeyboardInterrupt: print(f'stopped after {len(l.history)} epochs', file=sys.stderr)
+    except FloatingPointError as e: sys.exit(f'{e} Nothing is saved.')
     finally: bar.bar.close()
     if best.state is None: sys.exit('no epoch was finished: nothing is saved')
     l.model.load_state_dict(best.state)
@@ -274,4 +318,4 @@ def main(
     return right
 
 # %% ../nbs/09_training.ipynb #6d59bd4a
-if __name__=='__main__' and '__file__' in globals(): main() # not in a notebook, which has no file
+if __name__=='__main__' and getattr(globals().get('__spec__'), 'parent', '')=='groundup': main() # not in a notebook

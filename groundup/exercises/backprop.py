@@ -599,8 +599,12 @@ def _see_scale(cls, s, inp, dout):
         raise Wrong(f'The output is {brief(out)}, not as large as the input: each column has its own number')
     layer.backward(dout)
     first = {'output':out} | _gs(inp=inp, s=s, dout=dout)
-    layer(inp)
-    layer.backward(2*dout)
+    layer(inp).g = 2*dout
+    try: layer.backward() # as a model calls it
+    except TypeError as e:
+        if 'backward()' not in str(e): raise
+        raise Wrong('A model calls `backward()` with nothing in the brackets: `Layer` has it, write '
+                    '`bwd(self, dout, inp)`.') from e
     return first | {f'{n} after a second step':g for n,g in _gs(inp=inp, s=s).items()}
 
 @book.exercise(

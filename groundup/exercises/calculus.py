@@ -120,6 +120,9 @@ def _(f, x, eps):
         cols.append((a-f(x))/(2*eps))
     return torch.stack(cols, 1)
 
+@jacobian.mistake('that is the exact derivative: central differences are asked for, which miss it by a little')
+def _(f, x, eps): return torch.autograd.functional.jacobian(f, x)
+
 # %% ../../nbs/answers/08_calculus.ipynb #9112a5b0
 @book.exercise(inputs=lambda: [tuple(torch.randn(*s) for s in ((i,l),(i,j),(j,k),(k,l))) for i,j,k,l in ((2,3,4,5),(1,2,3,1),(4,1,2,3))]
                               + [(torch.randn(3, 3), torch.zeros(3, 3), torch.randn(3, 3), torch.randn(3, 3))],
@@ -239,6 +242,9 @@ def _(z, t):
     p = z.sigmoid().clamp(1e-7, 1-1e-7)
     return -(t*p.log() + (1-t)*(1-p).log()).mean()
 
+@binary_cross_entropy.mistake('the loss of each answer is returned: the mean is asked for')
+def _(z, t): return z.clamp_min(0) - z*t + (-z.abs()).exp().log1p()
+
 # %% ../../nbs/answers/08_calculus.ipynb #a1c27ee3
 @book.exercise(inputs=lambda: [(torch.tensor([[0.,1,-1],[2,2,2]]).double(),), (torch.randn(2, 5).double(),), (torch.randn(4, 2).double()*3,),
                                (torch.tensor([[500.,0,-500]]).double(),)],
@@ -274,3 +280,6 @@ def _(z):
 def _(z):
     p = z.softmax(1)
     return -p*(p.log()-(p*p.log()).sum(1, keepdim=True))
+
+@entropy_grad.mistake('that is the entropy itself, not its gradient')
+def _(z): return -(z.softmax(1)*z.log_softmax(1)).sum(1)

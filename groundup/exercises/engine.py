@@ -628,7 +628,7 @@ def _on_a_var(f, got, a, args, g):
     "What is left in `.grad` when the operation goes through `record`, where its rule fits"
     Var,record = _named(f, 'Var'),_named(f, 'record')
     def op(*args): return got
-    if got[1][0](g).shape!=a.shape or got[1][0](g).dtype!=a.dtype: return {}
+    if got[1][0](g).shape!=a.shape or got[1][0](g).dtype!=a.dtype: return {'.grad':None}
     record(op, (v := Var(a, requires_grad=True),), *args).backward(g)
     return {'.grad':v.grad}
 

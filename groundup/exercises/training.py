@@ -95,6 +95,9 @@ def _(step, steps, lr): return lr*(1-math.cos(math.pi*min(step, steps)/steps))/2
 @cosine.mistake('that is a whole wave: π, not 2π')
 def _(step, steps, lr): return lr*(1+math.cos(2*math.pi*min(step, steps)/steps))/2
 
+@cosine.mistake('`lr` is left out: the wave goes from 1 to 0')
+def _(step, steps, lr): return (1+math.cos(math.pi*min(step, steps)/steps))/2
+
 # %% ../../nbs/answers/09_training.ipynb #05f94ed0
 @book.exercise(inputs=lambda: [(torch.arange(1., 13).view(3, 4), 1, 0), (torch.arange(1., 13).view(3, 4), 0, -1), (torch.randn(5, 4), -2, 1),
                                (torch.randn(3, 6).double(), 0, 0), (torch.randn(2, 3), 5, 0), (torch.randn(4, 5), -1, -3)],
@@ -126,7 +129,7 @@ def _(im, down, right):
 
 # %% ../../nbs/answers/09_training.ipynb #0d7e6806
 @book.exercise(inputs=lambda: [([3.,2,1,2,3,.5], 2), ([3.,2,1,2,3,.5], 3), ([1.,2,3,0], 4), ([5.,4,3,2], 1), ([2.,2,1,1,1,.1], 2),
-                               ([3.,math.nan,2,math.nan,math.nan,1], 2), ([-1.,-2,-1.5,-3], 2), ([3.,1,2,2,2,.5], 2)],
+                               ([3.,math.nan,2,math.nan,math.nan,1], 2), ([-1.,-2,-1.5,-3], 2), ([3.,1,2,2,2,.5], 2), ([3.,2,2.5,1,1.5,.5], 2)],
     hints=['Go through the losses, and remember the number and the loss of the best so far.',
            'A loss is better only if it is *below* the best; a comparison with `nan` is never true.',
            'Stop as soon as `epoch-best` reaches `patience`.'],
@@ -176,6 +179,15 @@ def _(losses, patience):
 
 @best_epoch.mistake('the lowest loss is returned: its number is asked for')
 def _(losses, patience): return losses[best_epoch.fn(losses, patience)]
+
+@best_epoch.mistake('the epochs without a better loss are counted in all: begin to count anew after each better one')
+def _(losses, patience):
+    best,low,bad = 0,math.inf,0
+    for k,l in enumerate(losses):
+        if l<low: best,low = k,l
+        else: bad += 1
+        if bad==patience: break
+    return best
 
 # %% ../../nbs/answers/09_training.ipynb #e8d4dda8
 def _two_steps(f, p, g, t, lr, b1, b2, eps):
@@ -231,6 +243,9 @@ def _(p, g, m, v, t, lr, b1, b2, eps): _adam(p.clone(), g, m, v, t, lr, b1, b2, 
 
 @adam_step.mistake('`b1` and `b2` are exchanged')
 def _(p, g, m, v, t, lr, b1, b2, eps): _adam(p, g, m, v, t, lr, b2, b1, eps)
+
+@adam_step.mistake('`m` and `v` stay as they were: `m = …` makes a new tensor, `m.mul_(…)` changes this one')
+def _(p, g, m, v, t, lr, b1, b2, eps): _adam(p, g, m.clone(), v.clone(), t, lr, b1, b2, eps)
 
 # %% ../../nbs/answers/09_training.ipynb #441d709e
 @book.exercise(inputs=lambda: [(torch.tensor([0,2,1,2,2]), torch.tensor([0,1,1,2,1]), 3), (torch.tensor([4]), torch.tensor([1]), 5),
@@ -310,3 +325,11 @@ def _(sure, right, edges): return (sure-right.double()).abs().mean().item()
 
 @calibration_gap.mistake('the sum is not divided by the number of answers')
 def _(sure, right, edges): return sum(n*abs(g) for n,g in _gaps(sure, right, edges))
+
+@calibration_gap.mistake('an empty group has no mean: it gives `nan`, so leave it out')
+def _(sure, right, edges):
+    total = 0.
+    for a,b in zip(edges, edges[1:]):
+        m = (sure>=a) & (sure<b)
+        total += m.double().mean().item()*abs(sure[m].mean()-right[m].double().mean()).item()
+    return total

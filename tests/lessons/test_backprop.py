@@ -523,7 +523,7 @@ def test_a_layer_of_the_notebook_is_a_layer():
         def __call__(self, *args):
             self.args,self.out = args,self.forward(*args)
             return self.out
-        def backward(self, dout): self.bwd(dout, *self.args)
+        def backward(self, dout=None): self.bwd(self.out.g if dout is None else dout, *self.args)
     class Scale(Own):
         def __init__(self, s): self.s = s
         def forward(self, inp): return self.s*inp
@@ -534,3 +534,14 @@ def test_read_in_a_loop():
     "A list of whole numbers makes a tensor of int64"
     def read(out): return torch.tensor([min(9, max(0, round(o.item()))) for o in out])
     assert ex.read.judge(read).kind=='right'
+
+def test_scale_goes_back_as_in_a_model():
+    "A layer is called without the gradient: it stands in `.g` of the output"
+    class Scale(Layer):
+        def __init__(self, s): self.s = s
+        def forward(self, inp): return inp*self.s
+        def backward(self, dout):
+            add_grad(self.args[0], dout*self.s)
+            add_grad(self.s, (dout*self.args[0]).sum(0))
+    v = ex.Scale.judge(Scale)
+    assert v.kind=='wrong' and 'write `bwd(self, dout, inp)`' in v.text

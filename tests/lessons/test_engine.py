@@ -375,6 +375,19 @@ def test_backward_lets_go():
     out.backward()
     assert ref() is None and out.links is None and v.links==()
 
+@pytest.mark.parametrize('says,op', [
+    ('at index', lambda a: (2*a+1, (lambda g: 2*g,))), # another value
+    ('at index', lambda a: (2*a, (lambda g: torch.full_like(g, 2),))), # seen by an uneven gradient only
+    ('a rule of', lambda a: ((2*a).double(), (lambda g: 2*g,)))])
+def test_same_as_torch_sees_what_is_wrong(says, op):
+    with pytest.raises((AssertionError,TypeError)) as e:
+        same_as_torch(lambda t: record(op, (t,)) if isinstance(t, Var) else 2*t, torch.tensor([1.,-2.,3.]))
+    assert says in str(e.value) or 'dtype' in str(e.value)
+
+def test_one_rule_for_each_operand():
+    def rule(g): return g
+    for rules in ((), (rule,rule), (rule,)*3): fails(TypeError, 'a rule for each operand', lambda: record(lambda a: (a*1, rules), (leaf(torch.ones(2)),)))
+
 def test_both_kinds_of_tracked_tensors_do_not_mix():
     "One operation cannot be on two graphs"
     v,t = leaf(torch.ones(2)),torch.ones(2, requires_grad=True)
@@ -472,6 +485,8 @@ def test_changed_in_place():
     out = a/b; a += 1; out.sum().backward() # a is not needed
     out = 3/b; out.data += 1
     fails(RuntimeError, "'truediv' needs", out.sum().backward)
+    out = b.relu(); out.data += 1
+    fails(RuntimeError, "'relu' needs", out.sum().backward)
     assert v.grad is None
 
 def test_what_is_remembered_is_a_copy():
@@ -741,3 +756,8 @@ def test_rules_with_other_arguments():
     assert 'A rule takes one argument' in words(ex.sigmoid, sigmoid)
     def sigmoid(a): s = 1/(1+a.exp(-1)); return s, (lambda g: g*s*(1-s),)
     assert 'looks as if' not in words(ex.sigmoid, sigmoid)
+
+def test_a_table_of_the_wrong_size_is_a_wrong_shape():
+    def take_rows(a, rows): return a[rows], (lambda g: torch.zeros_like(g).index_add(0, rows, g),)
+    v = ex.take_rows.judge(take_rows)
+    assert v.kind=='wrong' and 'shape (3, 1), expected (2, 1)' in v.text

@@ -749,6 +749,13 @@ def test_lists():
     assert [*s] == [a,b,a,b] and [n for n,_ in s.named_parameters()] == ['1.weight','1.bias']
     refuses(lambda: ModuleList([None]), TypeError, 'NoneType')
 
+@pytest.mark.parametrize('part', [ReLU(), Parameter(torch.ones(2))])
+def test_a_part_takes_the_place_of_a_plain_value(part):
+    m = Module()
+    m.a = 5
+    m.a = part
+    assert m.a is part and 'a' not in vars(m)
+
 @pytest.mark.parametrize('wrong', [3, None, 'relu', ReLU, torch.zeros(2), Parameter(torch.zeros(2)), nn.ReLU()])
 def test_a_list_keeps_nothing_that_it_refuses(wrong):
     "What raised has left no trace: not as a parameter, not as an attribute"
