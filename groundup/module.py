@@ -41,7 +41,7 @@ def _register(obj, name, value):
     "The register of `obj` in which a value belongs, or None"
     held = next((k for k in _registers if name in vars(obj).get(k, ())), None)
     if isinstance(value, nn.Parameter) or getattr(type(value), 'is_parameter', False): return '_parameters'
-    if isinstance(value, Module) and held!='_parameters': return '_modules'
+    if getattr(type(value), 'is_module', False) and held!='_parameters': return '_modules'
     if value is None or held=='_buffers' and isinstance(value, Tensor): return held
     what,kind = f'{type(obj).__name__}.{name}',type(value).__name__
     if isinstance(value, nn.Module):
@@ -55,7 +55,7 @@ def _put(obj, kind, name, value):
     what = f'{type(obj).__name__}.{name}'
     if not name or '.' in name or name in _registers or hasattr(type(obj), name):
         raise ValueError(f'{what}: a part needs a name that has no dot and that the class does not use')
-    if isinstance(value, Module) and any(m is obj for _,m in _walk(value)):
+    if kind=='_modules' and value is not None and any(m is obj for _,m in _walk(value)):
         raise ValueError(f'{what}: a module cannot contain itself')
     for place in (vars(obj), *(getattr(obj, k) for k in _registers if k!=kind)): place.pop(name, None)
     getattr(obj, kind)[name] = value
@@ -82,7 +82,7 @@ def _once(pairs):
 # %% ../nbs/07_module.ipynb #465e8fee
 class Module:
     "A part of a network: its parts are made in `__init__`, and `forward` computes"
-    training = True
+    training,is_module = True,True
     def __init__(self):
         for k in _registers: vars(self).setdefault(k, {})
     def __setattr__(self, name, value):
