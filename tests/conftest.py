@@ -23,12 +23,13 @@ settings.register_profile('groundup', derandomize=True, database=None, deadline=
 settings.load_profile('groundup')
 
 
-@pytest.hookimpl(tryfirst=True) # xdist reads the marks afterwards
+def pytest_itemcollected(item):
+    "Two browsers at once would be slower than one after the other"
+    if {'browser', 'site'} & {*getattr(item, 'fixturenames', ())}: item.add_marker(pytest.mark.xdist_group('browser'))
+
 def pytest_collection_modifyitems(items):
-    "Slow tests first, so that the workers end together; two browsers at once would be slower than one after the other"
+    "Slow tests first, so that the workers end together"
     items.sort(key=lambda o: slow.index(o.path.stem) if o.path.stem in slow else len(slow))
-    for o in items:
-        if {'browser', 'site'} & {*o.fixturenames}: o.add_marker(pytest.mark.xdist_group('browser'))
 
 @pytest.fixture(scope='session', autouse=True)
 def own_data(tmp_path_factory):
