@@ -5,8 +5,7 @@ from hypothesis import given, settings, strategies as st
 import torch.nn.functional as F
 
 from groundup.backprop import check_grads
-from groundup.calculus import (cross_entropy, cross_entropy_grad, einsum_grad, linear, linear_grad, log_softmax, log_softmax_grad,
-                               normalise, normalise_grad, softmax, softmax_grad)
+from groundup.calculus import (cross_entropy, cross_entropy_grad, einsum_grad, linear, linear_grad, log_softmax, normalise, normalise_grad, softmax)
 from groundup.engine import Var
 from groundup.support.testing import same
 

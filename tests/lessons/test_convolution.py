@@ -4,7 +4,6 @@ import pytest, torch
 import torch.nn.functional as F
 from hypothesis import assume, given, settings, strategies as st
 from torch import nn
-from groundup.calculus import cross_entropy
 from groundup.convolution import Conv2d, Flatten, MaxPool2d, Unflatten, cnn_learner, conv2d, digit_cnn, max_pool2d, windows
 from groundup.engine import Var
 from groundup.module import Module, SGD

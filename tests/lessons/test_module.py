@@ -254,7 +254,7 @@ def test_a_module_of_both_kinds_learns(how):
     found = []
     for kind in (Parameter, nn.Parameter):
         torch.manual_seed(6)
-        m, x, one = Both(kind), f64(7, 5), torch.tensor(1.).double()
+        m, x = Both(kind), f64(7, 5)
         opt = SGD(m.parameters(), **how)
         for _ in range(10):
             for out in m(x): out.pow(2).mean().backward()
