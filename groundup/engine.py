@@ -33,7 +33,7 @@ class ReluFunction(torch.autograd.Function):
 
 # %% ../nbs/06_engine.ipynb #a3fc34b9
 def graph_order(
-    v:'Var' # a result
+    v # a `Var`, the result
 )->list: # of Vars, each after its operands; `v` is the last
     "All Vars from which `v` was computed, in topological order"
     order,seen,stack = [],set(),[(v, False)]
