@@ -66,7 +66,7 @@ def test_bad_links_are_seen():
 
 def test_one_place_reads_settings_and_one_reads_notebooks():
     "tools/project.py; setup.py stands alone in a source archive"
-    hand = [root/'setup.py', *(o for d in ('tools', 'docs', 'tests') for o in (root/d).rglob('*.py'))]
+    hand = [root/'setup.py', *(o for d in ('tools', 'docs', 'tests', 'bench') for o in (root/d).rglob('*.py'))]
     readers = {rel(o) for o in hand if re.search(r'^\s*(?:import|from)\b.*\bconfigparser\b', o.read_text(encoding='utf8'), re.M)}
     assert readers == {'setup.py', 'tools/project.py'}
     readers = {rel(o) for o in hand if re.search(r"json\.loads\(.*\)\[.cells", o.read_text(encoding='utf8'))}
@@ -75,6 +75,6 @@ def test_one_place_reads_settings_and_one_reads_notebooks():
 def test_python_has_no_loose_ends():
     "Names that are not defined, imports and variables that are not used; star imports of tests aside"
     cmd = [sys.executable, '-m', 'ruff', 'check', '--isolated', '--no-cache', '--quiet', '--output-format=concise', '--select=F',
-           '--per-file-ignores=tests/**:F403', '--per-file-ignores=tests/**:F405', 'tools', 'docs', 'tests', 'setup.py']
+           '--per-file-ignores=tests/**:F403', '--per-file-ignores=tests/**:F405', 'tools', 'docs', 'tests', 'bench', 'setup.py']
     res = subprocess.run(cmd, cwd=root, capture_output=True, text=True)
     assert not res.returncode, res.stdout+res.stderr
