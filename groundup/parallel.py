@@ -22,7 +22,7 @@ def _loopback():
     "Processes of one machine talk within it, and look up no host name"
     os.environ.setdefault('GLOO_SOCKET_IFNAME', 'lo0' if sys.platform=='darwin' else 'lo')
 
-# %% ../nbs/13_parallel.ipynb #01c88d21
+# %% ../nbs/13_parallel.ipynb #1e3cee84
 def _serve(f, rank, n, folder, timeout, pipe):
     "The life of a process: meet the others, run `f`, send what came of it"
     torch.set_num_threads(1)
@@ -48,7 +48,15 @@ def _collect(processes, pipes, timeout):
             if r in got and not got[r][0]: end = min(end, time.monotonic()+1)
     return got
 
-# %% ../nbs/13_parallel.ipynb #889ffca5
+def _check_answers(got, n, timeout):
+    for r,(ok,what) in got.items():
+        if ok is None: raise RuntimeError(f'rank {r} died: {what}')
+    for r in range(n):
+        if r not in got: raise TimeoutError(f'rank {r} gave no answer within {timeout:g} s')
+    for r,(ok,what) in got.items(): # in the order in which they came
+        if not ok: raise RuntimeError(f'rank {r}: {what}')
+
+# %% ../nbs/13_parallel.ipynb #1f058334
 def in_processes(
     f, # called as `f(rank)` in each process; it may be defined in a cell
     n:int, # how many
@@ -60,19 +68,14 @@ def in_processes(
     fork = multiprocessing.get_context('fork')
     with tempfile.TemporaryDirectory() as folder:
         ends = [fork.Pipe(False) for _ in range(n)]
-        ps = [fork.Process(target=_serve, args=(f,r,n,folder,timeout,ends[r][1]), daemon=True) for r in range(n)]
+        ps = [fork.Process(target=_serve, args=(f,r,n,folder,timeout,e)) for r,(_,e) in enumerate(ends)]
         try:
             for p in ps: p.start()
             got = _collect(ps, [e for e,_ in ends], timeout+1)
         finally:
             for p in ps:
                 if p.pid: p.kill(); p.join()
-    for r,(ok,what) in got.items():
-        if ok is None: raise RuntimeError(f'rank {r} died: {what}')
-    for r in range(n):
-        if r not in got: raise TimeoutError(f'rank {r} gave no answer within {timeout:g} s')
-    for r,(ok,what) in got.items():
-        if not ok: raise RuntimeError(f'rank {r}: {what}')
+    _check_answers(got, n, timeout)
     return [got[r][1] for r in range(n)]
 
 # %% ../nbs/13_parallel.ipynb #4bb1c325
@@ -106,7 +109,7 @@ def ring_all_reduce(
         else: own.copy_(came)
     return t.copy_(flat.view(t.shape))
 
-# %% ../nbs/13_parallel.ipynb #5635aa65
+# %% ../nbs/13_parallel.ipynb #41d2fa2c
 class ParallelLearner(Learner):
     "A `Learner` in each of several processes: they share out each batch and take the same steps"
     waited = 0. # seconds in which gradients were added up
@@ -116,7 +119,8 @@ class ParallelLearner(Learner):
         if len(y):
             loss = self.loss(self.model(x), y)*(len(y)/rows)
             value = loss.detach().item()
-            if not math.isfinite(value): raise FloatingPointError(f'the loss is {value} in step {step}: is lr too large?')
+            if not math.isfinite(value):
+                raise FloatingPointError(f'the loss is {value} in step {step}: is the learning rate too large?')
             loss.backward()
         start = time.perf_counter()
         sum_gradients(self.model.parameters())
@@ -141,7 +145,7 @@ def connect(
     dist.init_process_group('gloo', store=store, rank=rank, world_size=n, timeout=limit)
     return store
 
-# %% ../nbs/13_parallel.ipynb #073394ae
+# %% ../nbs/13_parallel.ipynb #e52a4276
 def run_state(
     learner:Learner, # of `digit_learner`
     epochs:int, # that are done
@@ -161,16 +165,18 @@ def restore(
 )->int: # the epochs that are done
     "Bring a learner to where the state was taken"
     own = run_state(learner, 0, settings)
-    if missing := [n for n in own if n not in state]: raise ValueError(f'not the checkpoint of such a training: {missing[0]} is missing')
+    if missing := [n for n in own if n not in state]:
+        raise ValueError(f'this is not the checkpoint of such a training: {missing[0]} is missing')
     if not torch.equal(state['settings'], own['settings']):
-        raise ValueError(f"the checkpoint is of another training: its settings are {state['settings'].tolist()}, not {list(settings)}")
+        was = state['settings'].tolist()
+        raise ValueError(f'the checkpoint is of another training: its settings are {was}, not {list(settings)}')
     learner.model.load_state_dict({n[6:]:t for n,t in state.items() if n.startswith('model ')})
     for n,p in learner.model.named_parameters(): learner.opt.velocity[p] = state[f'velocity {n}'].clone()
     learner.train.generator.set_state(state['order'])
     learner.train.dataset.generator.set_state(state['shifts'])
     return int(state['epochs'])
 
-# %% ../nbs/13_parallel.ipynb #e4b60bf3
+# %% ../nbs/13_parallel.ipynb #19891d3c
 def resume(
     learner:Learner, # of `digit_learner`
     path:Path, # of the checkpoint, which need not be there
@@ -178,45 +184,51 @@ def resume(
 )->int: # the epochs that are done
     "Go on from the furthest checkpoint that any of the processes has"
     done = restore(learner, load(path), settings) if path.exists() else 0
-    found = [torch.tensor(0) for _ in range(dist.get_world_size())] # `[torch.tensor(0)]*n` would be one tensor, n times
+    found = [torch.tensor(0) for _ in range(dist.get_world_size())] # `[torch.tensor(0)]*n` would be one tensor
     dist.all_gather(found, torch.tensor(done))
     best = max(range(len(found)), key=lambda r: found[r].item())
     state = {n:t.contiguous() for n,t in run_state(learner, done, settings).items()}
     for t in state.values(): dist.broadcast(t, best)
     return restore(learner, state, settings)
 
-# %% ../nbs/13_parallel.ipynb #055c06b2
+# %% ../nbs/13_parallel.ipynb #a1bda5e4
+def _say(text): print(text, flush=True) # at once, also into a pipe
+
+def _one_epoch(l, epoch, epochs, rate):
+    "The epoch's part of the schedule; the first process tells what came of it"
+    start,l.waited = time.perf_counter(),0.
+    l.schedule = lambda t: rate((epoch+t)/epochs)
+    loss = torch.tensor(l.fit(1).history[-1]['loss'], dtype=torch.double)
+    dist.all_reduce(loss)
+    took = time.perf_counter()-start
+    if not dist.get_rank(): _say(f'epoch {epoch+1} of {epochs}: loss {loss:.3f}, {took:.2f} s, '
+                                 f'{l.waited/took:.0%} of it adding up gradients')
+
 def _train(o): # the options
-    n,rank,first = dist.get_world_size(),dist.get_rank(),os.environ.get('LOCAL_RANK', '0')=='0'
+    n,rank,saves = dist.get_world_size(),dist.get_rank(),os.environ.get('LOCAL_RANK', '0')=='0'
     d = digits()
     mean,std = d.x.mean(),d.x.std()
     x,xv = [torch.tensor((t-mean)/std) for t in (d.x,d.x_valid)]
     l = digit_learner(x, torch.tensor(d.y), o.seed, o.lr, o.batch_size)
     l = ParallelLearner(l.model, l.opt, l.train, l.loss)
-    path,settings,rate = o.out.with_name(f'{o.out.stem}-run.npz'),(o.seed,o.epochs,o.lr,o.batch_size),one_cycle(o.lr)
+    path,settings = o.out.with_name(f'{o.out.stem}-run.npz'),(o.seed,o.epochs,o.lr,o.batch_size)
     done = resume(l, path, settings)
-    print(f'rank {rank} of {n} is process {os.getpid()}, {done} epochs are done', flush=True)
+    _say(f'rank {rank} of {n} is process {os.getpid()}, {done} epochs are done')
     for epoch in range(done, o.epochs):
-        start,l.waited = time.perf_counter(),0.
-        l.schedule = lambda t: rate((epoch+t)/o.epochs)
-        l.fit(1)
-        loss = torch.tensor(l.history[-1]['loss'], dtype=torch.double)
-        dist.all_reduce(loss)
-        if first: save(path, run_state(l, epoch+1, settings))
-        took = time.perf_counter()-start
-        if not rank: print(f'epoch {epoch+1} of {o.epochs}: loss {loss:.3f}, {took:.2f} s, '
-                           f'{l.waited/took:.0%} of it adding up gradients', flush=True)
+        _one_epoch(l, epoch, o.epochs, one_cycle(o.lr))
+        if saves: save(path, run_state(l, epoch+1, settings))
     if not rank:
         save(o.out, l.model.state_dict())
-        print(f'{evaluate(l.model, Dataset(xv, torch.tensor(d.y_valid)))[1]:.1%} of {len(xv):,} digits it never saw', flush=True)
+        _say(f'{evaluate(l.model, Dataset(xv, torch.tensor(d.y_valid)))[1]:.1%} of {len(xv):,} digits it never saw')
     dist.barrier()
-    if first:
-        for p in (path,*path.parent.glob(f'.{path.name}.*.part')): p.unlink(missing_ok=True) # and what a killed one began
+    for p in (path,*path.parent.glob(f'.{path.name}.*.part')): # and what a killed one left
+        if saves: p.unlink(missing_ok=True)
 
-# %% ../nbs/13_parallel.ipynb #a73052a0
+# %% ../nbs/13_parallel.ipynb #16e52283
 def _parser():
-    p = argparse.ArgumentParser('torchrun --nproc-per-node=2 -m groundup.parallel', description='Train the net of lesson 09 in '
-        'several processes. Run again after it was stopped, it goes on after the last whole epoch.')
+    p = argparse.ArgumentParser('torchrun --nproc-per-node=2 -m groundup.parallel',
+        description='Train the net of lesson 09 in several processes. Run again after it was stopped, '
+                    'it goes on after the last whole epoch.')
     def add(name, default, text, kind=int):
         p.add_argument(f'--{name}', type=kind, default=default, help=f'{text} (default {default})')
     add('epochs', 8, 'rounds through the data')
@@ -230,8 +242,9 @@ def _parser():
 def _options(args, world, rows):
     p = _parser()
     o = p.parse_args(args)
-    rules = {'epochs':(o.epochs>0, 'above 0'), 'seed':(0<=o.seed<2**53, 'from 0 to 2**53'), 'lr':(0<o.lr<math.inf, 'above 0'),
-             'batch-size':(world<=o.batch_size<=rows, f'from {world}, a digit for each process, to {rows}'),
+    batch = f'from {world}, a digit for each process, to {rows}'
+    rules = {'epochs':(o.epochs>0, 'above 0'), 'seed':(0<=o.seed<2**53, 'from 0 to 2**53'),
+             'lr':(0<o.lr<math.inf, 'above 0'), 'batch-size':(world<=o.batch_size<=rows, batch),
              'timeout':(0<o.timeout<1e6, 'above 0')}
     for name,(ok,rule) in rules.items():
         if not ok: p.error(f"--{name} is {getattr(o, name.replace('-', '_'))}: it must be {rule}")
@@ -264,14 +277,18 @@ def main(
     store = connect(o.timeout)
     try: _train(o)
     except (ValueError,FloatingPointError,OSError,RuntimeError) as e:
-        print(f'rank {dist.get_rank()}: {_whom(store, e)}', flush=True)
+        _say(f'rank {dist.get_rank()}: {_whom(store, e)}')
         os._exit(1) # at once: a clean end would wait for the others
     dist.destroy_process_group()
 
 # %% ../nbs/13_parallel.ipynb #c160c7c3
 if __name__=='__main__' and getattr(globals().get('__spec__'), 'parent', '')=='groundup': main() # not in a notebook
 
-# %% ../nbs/13_parallel.ipynb #1de95a17
+# %% ../nbs/13_parallel.ipynb #e3f5e1dc
+def _torchrun(n, restarts): # the command `torchrun` with the Python of this notebook
+    return [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--local-addr=127.0.0.1',
+            f'--nproc-per-node={n}', f'--max-restarts={restarts}', '-m', 'groundup.parallel']
+
 def _stop(p):
     "End `torchrun`; it ends its processes, or they notice that it is gone"
     if p.poll() is None: p.terminate()
@@ -285,6 +302,7 @@ def _reason(log, said):
     who = f'rank {cause[1]} ended with exit status {cause[2]}' if cause else 'torchrun failed'
     return f'{who}: {found[-1]}' if found else who if cause else f'{who}:\n{log[-2000:]}'
 
+# %% ../nbs/13_parallel.ipynb #d7c48cc6
 def launch(
     n:int, # processes on this machine
     args:list=(), # options of `python -m groundup.parallel`
@@ -293,12 +311,10 @@ def launch(
     see=print # called with each line as it comes
 )->list: # all lines
     "Start `torchrun -m groundup.parallel` and wait for it"
-    cmd = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--local-addr=127.0.0.1', f'--nproc-per-node={n}',
-           f'--max-restarts={restarts}', '-m', 'groundup.parallel', *map(str, args)]
     said,late = [],threading.Event()
     with tempfile.TemporaryFile('w+') as log:
-        p = subprocess.Popen(cmd, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
-                             env=os.environ|{'OMP_NUM_THREADS':'1'})
+        p = subprocess.Popen([*_torchrun(n, restarts), *map(str, args)], stdout=subprocess.PIPE, stderr=log, text=True,
+                             start_new_session=True, env=os.environ|{'OMP_NUM_THREADS':'1'})
         timer = threading.Timer(timeout, lambda: [late.set(), _stop(p)])
         timer.start()
         try:
@@ -307,7 +323,7 @@ def launch(
                 see(said[-1])
             p.wait()
         finally: timer.cancel(); _stop(p)
-        log.seek(0)
         if late.is_set(): raise TimeoutError(f'torchrun was not done after {timeout:g} s, and was stopped')
+        log.seek(0)
         if p.returncode: raise RuntimeError(_reason(log.read(), said))
     return said
