@@ -128,7 +128,7 @@ class ParallelLearner(Learner):
         self.opt.step(); self.opt.zero_grad()
         return value # the share of the loss, which adds up to the whole
 
-# %% ../nbs/13_parallel.ipynb #622b4d7d
+# %% ../nbs/13_parallel.ipynb #7967a469
 def connect(
     timeout:float=60 # seconds after which a process that does not answer is given up
 ): # the store in which all processes can leave notes
@@ -137,10 +137,13 @@ def connect(
     one_machine = env.get('LOCAL_WORLD_SIZE')==env.get('WORLD_SIZE')
     if 'RANK' in env:
         rank,n,shared = int(env['RANK']),int(env['WORLD_SIZE']),env.get('TORCHELASTIC_USE_AGENT_STORE')=='True'
-        if shared and not one_machine and env['TORCHELASTIC_MAX_RESTARTS']!='0':
+        if shared and not one_machine and env.get('TORCHELASTIC_MAX_RESTARTS')!='0':
             raise ValueError('set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on each machine: without it, a restart would hang')
-        store = dist.TCPStore(env['MASTER_ADDR'], int(env['MASTER_PORT']), n, rank==0 and not shared, limit)
-        if one_machine: store = dist.PrefixStore('try '+env['TORCHELASTIC_RESTART_COUNT'], store)
+        host,port = env['MASTER_ADDR'],int(env['MASTER_PORT'])
+        try: store = dist.TCPStore(host, port, n, rank==0 and not shared, limit)
+        except RuntimeError as e:
+            raise ConnectionError(f'rank {rank} met nobody at {host}:{port}: is the port in use, or is the host down?') from e
+        if one_machine: store = dist.PrefixStore('try '+env.get('TORCHELASTIC_RESTART_COUNT', '0'), store)
     if one_machine: _loopback()
     dist.init_process_group('gloo', store=store, rank=rank, world_size=n, timeout=limit)
     return store
