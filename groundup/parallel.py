@@ -91,13 +91,13 @@ def sum_gradients(
     reduce(flat)
     for p,g in zip(params, flat.split(sizes)): p.grad = g.view(p.detach().shape)
 
-# %% ../nbs/13_parallel.ipynb #0b676a95
+# %% ../nbs/13_parallel.ipynb #f4a0dfe6
 def ring_all_reduce(
     t:Tensor # any shape, of the same size in each process
 )->Tensor: # `t` itself
     "Add up a tensor over all processes, in place, by messages to the right neighbour alone"
     n,rank = dist.get_world_size(),dist.get_rank()
-    flat = t.flatten() # a copy where `t` does not lie in order
+    flat = t.clone(memory_format=torch.contiguous_format).view(-1) # a copy that lies in order
     chunks = flat.tensor_split(n)
     for k in range(2*(n-1)):
         out,own = chunks[(rank-k)%n],chunks[(rank-k-1)%n]

@@ -186,7 +186,7 @@ def test_refused(tmp_path):
     state = run_state(learner(9), 1, settings)
     for wrong in ((1,4,.1,50),(0,5,.1,50),(0,4,.2,50),(0,4,.1,60)):
         with pytest.raises(ValueError, match='the checkpoint is of another training'): restore(l, state, wrong)
-    with pytest.raises(ValueError, match=r'0.weight is \(8, 36\), not \(9, 36\)'): restore(l, state, settings)
+    with pytest.raises(ValueError, match=r'0.weight is \(9, 36\), not \(8, 36\)'): restore(l, state, settings)
     same(weights(l), before)
 
 def test_the_furthest_is_taken(tmp_path):
