@@ -1,5 +1,5 @@
 """Measure matrix products on an NVIDIA GPU: `python bench/gpu.py groundup/data/gpu.json`. It needs PyTorch, and
-Numba with numba-cuda for the kernels written by hand. It prints the figures and writes them as JSON for lesson 12."""
+Numba with numba-cuda for the kernels written by hand. It prints the figures and writes them for lesson 12."""
 import datetime, json, os, platform, subprocess, sys, time
 from pathlib import Path
 from statistics import median
@@ -54,7 +54,7 @@ def queued(sizes=SIZES[3:]):
     return res
 
 def errors(n=1024):
-    "Distance to the product in float64: the largest, its norm in parts of the product's; what becomes of pi*1"
+    "Distance to the product in float64: the largest, and its norm in parts of the product's; pi times 1"
     a,b = pair(n)
     exact = a.double()@b.double()
     eye = torch.eye(n, device=DEVICE)
@@ -74,7 +74,8 @@ def copies(sizes=SIZES[3:]):
     for n in sizes:
         a,b = pair(n, device='cpu')
         c,d = a.to(DEVICE),b.to(DEVICE)
-        steps = dict(send_ms=lambda: (a.to(DEVICE),b.to(DEVICE)), multiply_ms=lambda: c@d, fetch_ms=lambda: c.cpu())
+        steps = dict(send_ms=lambda: (a.to(DEVICE),b.to(DEVICE)), multiply_ms=lambda: c@d,
+                     fetch_ms=lambda: c.cpu())
         res.append(dict(n=n) | {k:float(f'{1e3*seconds(f):.4g}') for k,f in steps.items()})
     return res
 
@@ -148,7 +149,7 @@ def guarded(f):
 def processor():
     try: lines = Path('/proc/cpuinfo').read_text().splitlines()
     except OSError: return platform.processor()
-    return next((o.split(':', 1)[1].strip() for o in lines if o.startswith('model name')), platform.processor())
+    return next((o.split(': ', 1)[1] for o in lines if o.startswith('model name')), platform.processor())
 
 def driver():
     cmd = ['nvidia-smi', '--query-gpu=driver_version', '--format=csv,noheader']
