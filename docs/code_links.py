@@ -13,7 +13,7 @@ def text(html): return unescape(re.sub('<[^>]+>', '', html))
 
 def taken(code):
     "Names that a cell gives to something of its own: variables and parameters, in any of its statements"
-    code = re.sub(r'^(\s*)%+time(it)?\b( -\w+( \d+)?)*', r'\1', code, flags=re.M)
+    code = re.sub(r'%+time(it)?\b( -\w+( \d+)?)* *', '', code)
     try: tree = ast.parse(code)
     except SyntaxError: return set()
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | \
