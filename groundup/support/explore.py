@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['explorers', 'bundle', 'script', 'quantise', 'Explorer', 'broadcast', 'einsum', 'init', 'graph', 'conv', 'digit']
 
-# %% ../../nbs/support/explore.ipynb #42dc83c6
+# %% ../../nbs/support/explore.ipynb #95ea03a5
 import base64, json, re
 from html import escape
-from io import BytesIO
 from pathlib import Path
 import numpy as np
 
@@ -57,38 +56,24 @@ def quantise(
     def text(a, dtype): return base64.b64encode(np.asarray(a, dtype).tobytes()).decode()
     return dict(weights=text(np.round(w/step), np.int8), step=step, biases=[float(b) for b in biases], samples=text(samples, np.uint8))
 
-# %% ../../nbs/support/explore.ipynb #bcd2ea06
-_hint = ('Comes alive on the site, with JavaScript, and in a notebook that has <code>anywidget</code> (<code>%pip install anywidget</code>).')
+# %% ../../nbs/support/explore.ipynb #21e0dda6
+_hint = ('The picture above is one case. To try others, open this page with JavaScript, or the notebook where the package '
+         '<code>anywidget</code> is installed.')
 
-def _still(o, alt):
-    if o is None: return ''
-    if not hasattr(o, 'savefig'): return o._repr_html_()
-    if not alt: raise ValueError('a figure needs a text for those who cannot see it: alt')
-    from matplotlib import pyplot as plt
-    out = BytesIO()
-    o.savefig(out, format='svg', bbox_inches='tight', metadata={'Date':None})
-    plt.close(o) # or the notebook would show it a second time
-    svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->|\n *', ' ', out.getvalue().decode(), flags=re.S)
-    svg = re.sub(r'(?<=[\s"(,])-?\d+\.\d{3,}', lambda m: f'{float(m[0]):.2f}', svg)
-    return f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"/>'
-
-# %% ../../nbs/support/explore.ipynb #79d9ca25
+# %% ../../nbs/support/explore.ipynb #aa7c1ddc
 class Explorer:
-    "Something to play with; a still picture where nothing can be played"
+    "Something to play with, below a picture of one case"
     def __init__(self,
         name:str, # one of `explorers`
         state:dict, # what its fields hold at first
-        still=None, # a table or a figure
-        alt:str='', # what a figure shows, in words
         net:dict=None # for `digit`: what `quantise` gave
     ):
         self.name,self.state,self.net = name,{k:str(v) for k,v in state.items()},net
-        self.still = _still(still, alt)
     def __repr__(self): return f'Explorer {self.name}: ' + '; '.join(f'{k} = {v}' for k,v in self.state.items())
     def _repr_html_(self):
         state = escape(json.dumps(self.state))
         return (f'<div class="explore" id="explore-{self.name}" data-explore="{self.name}" data-state="{state}">'
-                f'{self.still}<p class="explore-hint">{_hint}</p></div>')
+                f'<p class="explore-hint">{_hint}</p></div>')
     def _repr_mimebundle_(self, include=None, exclude=None):
         data,view = {'text/plain':repr(self), 'text/html':self._repr_html_()},_alive(self)
         if view is not None:
@@ -109,54 +94,48 @@ def _alive(explorer):
         state = traitlets.Dict().tag(sync=True)
     return View(state=explorer.state)
 
-# %% ../../nbs/support/explore.ipynb #22ea6fd4
+# %% ../../nbs/support/explore.ipynb #8c9392d4
 def _words(v): return ' '.join(map(str, v)) if isinstance(v, (tuple,list)) else str(v)
 
 def broadcast(
-    a:tuple, b:tuple, # two shapes
-    still=None, alt:str='' # a table or a figure for where nothing moves; what it shows
+    a:tuple, b:tuple # two shapes
 )->Explorer: # shows itself
     "Two shapes: how they are lined up, what is stretched, or why they clash"
-    return Explorer('broadcast', dict(a=_words(a), b=_words(b)), still, alt)
+    return Explorer('broadcast', dict(a=_words(a), b=_words(b)))
 
 def einsum(
     eq:str, # such as 'ik,kj->ij'
-    *shapes:tuple, # of the operands
-    still=None, alt:str='' # as for `broadcast`
+    *shapes:tuple # of the operands
 )->Explorer: # shows itself
     "An equation with sizes: its axes, its loops, its cost and its result"
-    return Explorer('einsum', dict(eq=eq, sizes=', '.join(map(_words, shapes))), still, alt)
+    return Explorer('einsum', dict(eq=eq, sizes=', '.join(map(_words, shapes))))
 
 def init(
     scale:float=.1, # std of the weights, from 0.01 to 1
-    act:str='none', # behind each layer: 'none', 'relu' or 'tanh'
-    still=None, alt:str='' # as for `broadcast`
+    act:str='none' # behind each layer: 'none', 'relu' or 'tanh'
 )->Explorer: # shows itself
     "The std of a signal through fifty layers and back, for a scale of the weights"
-    return Explorer('init', dict(scale=round(100*np.log10(scale)), act=act), still, alt)
+    return Explorer('init', dict(scale=round(100*np.log10(scale)), act=act))
 
 def graph(
     expression:str, # such as '(a*b + c)**2'
-    still=None, alt:str='', # as for `broadcast`
     **values # a number for each name
 )->Explorer: # shows itself
     "A computation to step through, forwards and backwards"
-    return Explorer('graph', dict(expression=expression, given=', '.join(f'{k} = {v}' for k,v in values.items())), still, alt)
+    return Explorer('graph', dict(expression=expression, given=', '.join(f'{k} = {v}' for k,v in values.items())))
 
 def conv(
     image, kernel, # one number or two
-    stride=1, padding=0, dilation=1, # as for `torch.nn.functional.conv2d`
-    still=None, alt:str='' # as for `broadcast`
+    stride=1, padding=0, dilation=1 # as for `torch.nn.functional.conv2d`
 )->Explorer: # shows itself
     "A window over a picture: which pixels make which output"
     names = dict(image=image, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    return Explorer('conv', {k:_words(v) for k,v in names.items()}, still, alt)
+    return Explorer('conv', {k:_words(v) for k,v in names.items()})
 
 def digit(
     weights:list, biases:list, # of ten neurons: (10,784), (10,)
-    samples:list=(), # images (n,784) of numbers from 0 to 1, to begin with
-    still=None, alt:str='' # as for `broadcast`
+    samples:list=() # images (n,784) of numbers from 0 to 1, to begin with
 )->Explorer: # shows itself
     "A page to draw on, and what ten neurons say of the digit"
     pixels = np.round(255*np.asarray(samples, float))
-    return Explorer('digit', {}, still, alt, quantise(weights, biases, pixels))
+    return Explorer('digit', {}, quantise(weights, biases, pixels))
