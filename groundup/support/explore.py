@@ -60,7 +60,7 @@ def quantise(
 _hint = ('The picture above is one case. To try others, open this page with JavaScript, or the notebook where the package '
          '<code>anywidget</code> is installed.')
 
-# %% ../../nbs/support/explore.ipynb #aa7c1ddc
+# %% ../../nbs/support/explore.ipynb #a93558a0
 class Explorer:
     "Something to play with, below a picture of one case"
     def __init__(self,
@@ -68,16 +68,18 @@ class Explorer:
         state:dict, # what its fields hold at first
         net:dict=None # for `digit`: what `quantise` gave
     ):
-        self.name,self.state,self.net = name,{k:str(v) for k,v in state.items()},net
+        self.name,self.net,self._start,self._view = name,net,{k:str(v) for k,v in state.items()},None
+    state = property(lambda self: dict(self._view.state) if self._view else self._start, doc='What its fields hold')
     def __repr__(self): return f'Explorer {self.name}: ' + '; '.join(f'{k} = {v}' for k,v in self.state.items())
     def _repr_html_(self):
         state = escape(json.dumps(self.state))
         return (f'<div class="explore" id="explore-{self.name}" data-explore="{self.name}" data-state="{state}">'
                 f'<p class="explore-hint">{_hint}</p></div>')
     def _repr_mimebundle_(self, include=None, exclude=None):
-        data,view = {'text/plain':repr(self), 'text/html':self._repr_html_()},_alive(self)
-        if view is not None:
-            own = view._repr_mimebundle_()
+        data = {'text/plain':repr(self), 'text/html':self._repr_html_()}
+        self._view = self._view or _alive(self) # each place where it is shown is a view of the same
+        if self._view:
+            own = self._view._repr_mimebundle_()
             data |= {k:v for k,v in (own[0] if isinstance(own, tuple) else own).items() if 'widget' in k}
         return data
 

@@ -314,3 +314,206 @@ def test_what_is_drawn_is_prepared(js):
         centre = [(x.sum(k)@np.arange(28))/x.sum() for k in (1,0)]
         assert all(13.5-1e-9<=c<14.5 for c in centre)
     assert js(call, [[[0]*100, 10, 10]])==[[None]]
+
+# --- on the site
+
+PAGES = dict(broadcast='02_broadcasting', einsum='03_einsum', init='04_init', graph='06_engine', conv='10_convolution', digit='00_neuron')
+
+def test_light_and_only_where_used(site):
+    "All scripts together stay under 40 KB compressed; a page loads those of its own explorers and no other; they name no other host"
+    texts = {p.stem:p.read_text(encoding='utf8') for p in site.glob('_static/explore/*.js')}
+    assert {*texts}=={'core',*explorers}
+    assert sum(len(gzip.compress(t.encode(), 9)) for t in texts.values()) < 40*1024
+    for t in texts.values(): assert not re.search(r'https?://(?!www\.w3\.org/2000/svg)', t)
+    found = {}
+    for p in site.rglob('*.html'):
+        page = p.read_text(encoding='utf8')
+        loads = re.findall(r'src="[^"]*_static/explore/(\w+)\.js', page)
+        wants = sorted({*re.findall(r'<div class="explore"[^>]* data-explore="(\w+)"', page)})
+        assert loads==['core']*bool(wants)+wants, p
+        for w in wants: found.setdefault(w, []).append(p.stem)
+    assert {o:f for o,f in PAGES.items() if f not in found[o]}=={} and 'index' in found['digit']
+
+def open_explorer(tab, name, query='', scheme='light', width=1280):
+    tab.open(f'{PAGES[name]}.html?explore={name}{query}#explore-{name}', scheme, width)
+    box = tab.page.locator(f'#explore-{name}')
+    box.locator('.explore-live').wait_for()
+    return box
+
+@pytest.mark.parametrize('name', explorers)
+def test_for_everyone(name, tab):
+    "No finding of axe in light and dark, on a phone nothing sticks out, no complaint, no other host; each field has a name"
+    for width,scheme in ((1280,'light'), (390,'dark')):
+        box = open_explorer(tab, name, scheme=scheme, width=width)
+        for s in (scheme, {'light':'dark','dark':'light'}[scheme]):
+            tab.scheme(s)
+            bad = [b for b in test_site.axe(tab.page, code=0) if 'x-' in b or 'explore' in b]
+            assert not bad, f'{width} {s}:\n' + '\n'.join(bad)
+        assert tab.page.evaluate('document.documentElement.scrollWidth') <= width
+        assert not tab.foreign() and not tab.errors, (tab.foreign(), tab.errors)
+        assert box.locator('[role=status]').inner_text()
+        for e in box.locator('input, select').all(): assert e.evaluate('e => e.labels.length==1 && e.labels[0].textContent.length > 2')
+
+@pytest.mark.parametrize('name', explorers)
+def test_every_example_works(name, tab):
+    "Each button of an example gives a picture, or a mistake in words"
+    box = open_explorer(tab, name)
+    for b in box.locator('.x-tries button').all():
+        b.click()
+        assert box.locator('[role=status]').inner_text()
+        assert box.locator('.x-out > *').count() or box.locator('.x-wrong').count() or name=='digit'
+    assert not tab.errors
+
+@pytest.mark.parametrize('name,query,say', [
+    ('broadcast', '&a=5+1+3&b=4+3', 'The result has the shape (5, 4, 3).'), ('broadcast', '&a=3+2&b=3', '(3, 2) and (3,) do not broadcast: 2 against 3'),
+    ('broadcast', '&a=<img+src=x>&b=%22', "a: '<img' is no size, which is a whole number from 0 up"),
+    ('einsum', '&eq=ik,kj->ij&sizes=2+3,+4+5', 'letter k has size 3 in operand 0, but size 4 in operand 1'), ('einsum', '&eq=ii->i&sizes=3+3', 'The result has the shape (3,).'),
+    ('init', '&scale=0&act=none', 'In float32, the numbers end at layer'), ('graph', '&expression=a*b&given=a=2,b=5&step=1', 'result = a × b = 2 × 5 = 10.'),
+    ('conv', '&image=7&kernel=3&stride=2&padding=1&row=0&column=0', 'The output is 4 by 4. Output 0,0 is made of 4 pixels and 5 of the padding.')])
+def test_address(name, query, say, tab):
+    "A teacher's link opens its example; what the reader changes goes into the address and into the link"
+    box = open_explorer(tab, name, query)
+    assert box.locator('[role=status]').inner_text().startswith(say)
+    assert not tab.errors and box.locator('img').count()==0
+    link = box.get_by_text('Link to this example')
+    href = link.get_attribute('href')
+    tab.page.goto(tab.page.url.split('?')[0]+href)
+    assert tab.page.locator(f'#explore-{name} [role=status]').inner_text().startswith(say)
+
+def test_the_address_follows(tab):
+    box = open_explorer(tab, 'broadcast')
+    box.get_by_label('Shape of a').fill('7 1')
+    tab.page.wait_for_function("location.search.includes('a=7+1')")
+    tab.page.reload()
+    assert tab.page.locator('#explore-broadcast').get_by_label('Shape of a').input_value()=='7 1'
+    box.get_by_label('Shape of b').fill('2 x')
+    assert box.get_by_label('Shape of b').get_attribute('aria-invalid')=='true' and 'x-wrong' in box.locator('[role=status]').get_attribute('class')
+
+def test_by_keyboard(tab):
+    "Step through a graph, and move a window, with the keyboard alone"
+    box = open_explorer(tab, 'graph', '&expression=x*x&given=x=3')
+    box.get_by_label('Expression').focus()
+    for _ in range(3): tab.page.keyboard.press('Tab') # values, Back, the slider
+    seen = []
+    for _ in range(4):
+        tab.page.keyboard.press('ArrowRight')
+        seen.append(box.locator('[role=status]').inner_text())
+    assert seen[0]=='result = x × x = 3 × 3 = 9.' and seen[3].endswith('It is added to what was there: 3 + 3 = 6.')
+    tab.page.keyboard.press('Tab')
+    assert tab.page.evaluate('getComputedStyle(document.activeElement).outlineWidth')=='3px'
+    box.get_by_role('button', name='Back').click()
+    assert box.locator('output').inner_text()=='3 of 4'
+
+def test_alive_only_when_near(tab):
+    tab.open('02_broadcasting.html')
+    assert tab.page.locator('.explore .explore-hint').count()==1 and not tab.page.locator('.explore-live').count()
+    tab.page.locator('.explore').scroll_into_view_if_needed()
+    tab.page.locator('.explore-live').wait_for()
+
+def test_without_javascript(browser, address):
+    "The picture stays, and a sentence says what is missing"
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f'{address}{test_site.BASE}index.html')
+    assert page.locator('.explore[data-explore=digit] img[alt^="One handwritten 3"]').is_visible()
+    for name in PAGES.values():
+        page.goto(f'{address}{test_site.BASE}{name}.html')
+        assert 'open this page with JavaScript' in page.locator('.explore').inner_text()
+    context.close()
+
+# --- drawing
+
+def answers(page): return page.evaluate("JSON.parse(document.querySelector('#explore-digit').dataset.answers || 'null')")
+
+def settled(page): page.evaluate('() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))')
+
+@pytest.fixture
+def drawing(tab):
+    tab.open('index.html')
+    tab.page.locator('#explore-digit .explore-live').wait_for()
+    settled(tab.page)
+    return tab.page
+
+def pad(page): return page.get_by_role('application', name='Page to draw on')
+
+def test_the_map_begins_as_its_picture(drawing, lesson):
+    "The image of the picture on the map, and what the ten neurons of lesson 00 say of it"
+    d = digits()
+    three = d.x_valid[np.flatnonzero(d.y_valid==3)[4]]
+    np.testing.assert_allclose(answers(drawing), dense([three.astype(float).tolist()], lesson['apart'], lesson['biases'])[0], atol=.3)
+    assert drawing.locator('#explore-digit [role=status]').inner_text()=='The ten neurons read 3; next comes 8.'
+    assert drawing.locator('.x-ten li').count()==10 and drawing.locator('.x-ten li.on').inner_text().startswith('3')
+
+def test_painted_digits(drawing, lesson):
+    "Real digits, painted into the page with a brush of the browser, get the package's answers within the rounding"
+    d = digits(raw=True)
+    step = quantise(*explore.ten_neurons())['step']
+    x = [im for im in d.x_valid[60:90] if max(np.ptp(np.flatnonzero(im.any(k))) for k in (0,1))==19]
+    for im in x:
+        drawing.get_by_role('button', name='Clear').click()
+        drawing.evaluate("""image => { const c = document.querySelector('.x-pad canvas'), x = c.getContext('2d'), n = c.width/28
+            image.forEach((v, k) => { x.fillStyle = `rgba(0, 0, 0, ${v/255})`; x.fillRect(n*(k%28), n*Math.floor(k/28), n, n) }) }""", im.flatten().tolist())
+        drawing.locator('.x-pad').dispatch_event('paint')
+        settled(drawing)
+        want = dense([(im.flatten()/255).tolist()], lesson['apart'], lesson['biases'])[0]
+        np.testing.assert_allclose(answers(drawing), want, atol=(step/2+1/255)*im.sum()/255, rtol=0)
+
+def test_drawing_with_the_mouse(drawing):
+    "A 1 is read as one; the empty page says nothing; the first stroke takes the sample away; a cancelled pointer ends its stroke"
+    box = pad(drawing).bounding_box()
+    def at(x, y): return box['x']+x*box['width'], box['y']+y*box['height']
+    mouse = drawing.mouse
+    mouse.move(*at(.55, .15)); mouse.down()
+    for k in range(1, 9): mouse.move(*at(.55-.012*k, .15+.09*k))
+    mouse.up(); settled(drawing)
+    ys = answers(drawing)
+    assert int(np.argmax(ys))==1 and 'read 1;' in drawing.locator('#explore-digit [role=status]').inner_text()
+    mouse.move(*at(.1, .5)); settled(drawing)
+    assert answers(drawing)==ys, 'the pen is up'
+    drawing.evaluate("""() => { const e = document.querySelector('.x-pad'), r = e.getBoundingClientRect(), p = (type, x) => e.dispatchEvent(new PointerEvent(type,
+        {isPrimary: true, pointerId: 1, clientX: r.left+x*r.width, clientY: r.top+r.height/2, bubbles: true})); e.setPointerCapture = () => {}
+        p('pointerdown', .2); p('pointermove', .4); p('pointercancel', .4) }""")
+    settled(drawing); ys = answers(drawing)
+    drawing.evaluate("""() => { const e = document.querySelector('.x-pad'), r = e.getBoundingClientRect()
+        e.dispatchEvent(new PointerEvent('pointermove', {isPrimary: true, pointerId: 1, clientX: r.left+r.width*.9, clientY: r.top+9, bubbles: true})) }""")
+    settled(drawing)
+    assert answers(drawing)==ys
+    drawing.get_by_role('button', name='Clear').click(); settled(drawing)
+    assert answers(drawing) is None and drawing.locator('#explore-digit [role=status]').inner_text()=='The page is empty. Draw a digit.'
+
+def test_drawing_by_keyboard_and_touch(browser, address):
+    "Arrows and Space draw; a finger draws where it is, and does not scroll the page"
+    t = test_site.Tab(browser, address)
+    t.open('index.html', width=390)
+    page = t.page
+    page.locator('#explore-digit .explore-live').wait_for()
+    pad(page).focus()
+    page.keyboard.press('Delete')
+    for _ in range(5): page.keyboard.press('ArrowUp')
+    page.keyboard.press('Space')
+    for _ in range(11): page.keyboard.press('ArrowDown')
+    page.keyboard.press('Space'); settled(page)
+    assert int(np.argmax(answers(page)))==1
+    ys = answers(page)
+    page.keyboard.press('ArrowLeft'); settled(page)
+    assert answers(page)==ys and page.locator('.x-pen').is_visible()
+    assert page.locator('.x-pad').evaluate("e => getComputedStyle(e).touchAction")=='none'
+    # coordinates: the ink lies where the pointer was, though the page is shown smaller than it is
+    page.get_by_role('button', name='Clear').click()
+    box = pad(page).bounding_box()
+    page.mouse.move(box['x']+box['width']*.25, box['y']+box['height']*.75); page.mouse.down(); page.mouse.up(); settled(page)
+    ink = page.evaluate("""() => { const c = document.querySelector('.x-pad canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data
+        let n = 0, x = 0, y = 0; for (let k = 3; k < d.length; k += 4) if (d[k]) { n++; x += (k>>2)%c.width; y += Math.floor((k>>2)/c.width) } return [x/n/c.width, y/n/c.height] }""")
+    np.testing.assert_allclose(ink, [.25,.75], atol=.02)
+    t.context.close()
+
+@pytest.mark.parametrize('width', [1280, 768, 390, 320])
+def test_nothing_jumps(width, browser, address):
+    "When the page to draw on takes the place of the picture, the text below stays where it is"
+    t = test_site.Tab(browser, address)
+    t.page.add_init_script("window.jumps = []; new PerformanceObserver(l => l.getEntries().forEach(e => jumps.push(e.value))).observe({type: 'layout-shift', buffered: true})")
+    t.open('index.html', width=width)
+    t.page.locator('#explore-digit .explore-live').wait_for()
+    settled(t.page)
+    assert sum(t.page.evaluate('jumps')) < .02, t.page.evaluate('jumps')
+    t.context.close()

@@ -53,7 +53,7 @@ export const explorer = {
     const row = (name, cells) => tag('tr', {}, tag('th', {scope: 'row'}, name), cells)
     const sizes = [0, 1].map(k => row([`a ${tuple(a)}`, `b ${tuple(b)}`][k], cs.map(c => cell(c[k], c[2]))))
     const steps = to ? [['a', a], ['b', b]].map(([m, s]) => row(`strides of ${m}`, stretched(s, to).map(v => tag('td', {}, String(v))))) : []
-    const table = tag('div', {class: 'x-wide'}, tag('table', {}, tag('thead', {}, tag('tr', {}, tag('th', {scope: 'col'}, 'lined up on the right'),
+    const table = tag('div', {class: 'x-wide'}, tag('table', {}, tag('thead', {}, tag('tr', {}, tag('th', {scope: 'col'}, 'shape'),
       cs.map((_, k) => tag('th', {scope: 'col'}, `axis ${k-n}`.replace('-', '−'))))), tag('tbody', {}, sizes,
       row('result', cs.map(c => tag('td', {class: c[2] == 'clash' && 'x-clash'}, String(c[2])))), steps)))
     if (!to) return told(why, true, table)

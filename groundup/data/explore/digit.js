@@ -60,7 +60,7 @@ export const explorer = {
         li.classList.toggle('on', !!ys && j == order[0])
       })
       el.dataset.answers = ys ? JSON.stringify(ys) : ''
-      const s = ys ? `The ten neurons read a ${order[0]}, and next a ${order[1]}.` : 'The page is empty. Draw a digit.'
+      const s = ys ? `The ten neurons read ${order[0]}; next comes ${order[1]}.` : 'The page is empty. Draw a digit.'
       if (said.textContent != s) said.textContent = s
     }
     const soon = () => { timer ??= requestAnimationFrame(() => { timer = null; think() }) }
@@ -106,6 +106,7 @@ export const explorer = {
       }
       show_pen()
     })
+    pad.addEventListener('paint', soon) // somebody else has painted
     pad.addEventListener('blur', () => { down = false; show_pen() })
     const another = () => { shown = (shown+1)%net.samples.length; sample = true; paint(net.samples[shown]) }
     frame(el, explorer, tag('div', {class: 'x-digit'}, tag('div', {}, pad, tag('div', {class: 'x-tries'}, tag('button', {type: 'button', onclick: clear}, 'Clear'),

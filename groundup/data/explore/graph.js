@@ -79,7 +79,7 @@ export const signs = {add: '+', sub: '−', mul: '×', truediv: '÷', neg: '−'
 const rules = {add: ['g', 'g'], sub: ['g', '−g'], mul: ['g × {1}', 'g × {0}'], truediv: ['g ÷ {1}', '−g × {out} ÷ {1}'], neg: ['−g'],
   exp: ['g × {out}'], log: ['g ÷ {0}'], pow: ['g × {1} × {0}**({1}−1)'], relu: ['g where the output is above 0, else 0']}
 
-export function build(expression, given) { // the values in the order in which they were computed, the result last
+export function build(expression, given) { // the values, operands before results, the result last
   const leaves = {}, known = values(given)
   let n = 0, born = 0
   const is_var = o => typeof o == 'object'
@@ -104,10 +104,11 @@ export function build(expression, given) { // the values in the order in which t
   if (!result.op) fail('the result is a leaf: compute with it first')
   const order = graph_order(result)
   if (order.length > 40) fail(`the graph has ${order.length} values: more than 40 cannot be read`)
-  for (const v of order) v.name ||= v == result ? 'result' : `v${++n}`
+  for (const v of by_birth(order)) v.name ||= v == result ? 'result' : `v${++n}`
   return order
 }
-export function graph_order(result) {
+const by_birth = order => [...order].sort((p, q) => p.born-q.born) // as Python computes them: the left operand first
+export function graph_order(result) { // as the way back goes through them, from its end
   const order = [], seen = new Set(), stack = [[result, false]]
   while (stack.length) {
     const [v, done] = stack.pop()
@@ -125,7 +126,7 @@ export function steps(order) { // [sentence, values that are known, gradients th
     return !s ? `${v.op}(${a[0]})` : a.length == 1 ? `${s}${a[0]}` : v.op == 'pow' ? `${a[0]}**${a[1]}` : `${a[0]} ${s} ${a[1]}`
   }
   put('The leaves have their values. Step on: each operation gives one.')
-  for (const v of order.filter(o => o.op)) { known.add(v); put(`${v.name} = ${show(v, o => o.name)} = ${show(v, o => brackets(o.value))} = ${short(v.value)}.`, v) }
+  for (const v of by_birth(order).filter(o => o.op)) { known.add(v); put(`${v.name} = ${show(v, o => o.name)} = ${show(v, o => brackets(o.value))} = ${short(v.value)}.`, v) }
   const result = order.at(-1)
   grads.set(result, 1)
   put('Now back. The gradient of the result itself is 1.', result)
@@ -139,52 +140,64 @@ export function steps(order) { // [sentence, values that are known, gradients th
   return out
 }
 
-function layout(order) { // from left to right; a leaf stands before the first that uses it
-  const col = new Map()
+function layout(order) { // from left to right; a leaf stands before the first that uses it; a long line has a place in each column that it crosses
+  const col = new Map(), columns = [], paths = [], left = new Map(), right = new Map(), y = new Map()
+  const add = (map, k, v) => map.set(k, [...(map.get(k) ?? []), v])
   for (const v of order) col.set(v, v.op ? Math.max(...v.links.map(l => col.get(l.p)))+1 : 0)
   for (const v of order) if (!v.op) col.set(v, Math.min(...order.filter(o => o.links.some(l => l.p == v)).map(o => col.get(o)))-1)
-  const columns = [], y = new Map()
-  for (const v of order) (columns[col.get(v)] ??= []).push(v)
-  const users = v => order.filter(o => o.links.some(l => l.p == v)), mean = (ps, old) => ps.length ? ps.reduce((s, p) => s+y.get(p), 0)/ps.length : old
-  columns.forEach(c => c.sort((p, q) => p.born-q.born).forEach((v, k) => y.set(v, (k-(c.length-1)/2))))
-  for (let sweep = 0; sweep < 6; sweep++) for (const c of sweep%2 ? columns : [...columns].reverse()) {
-    const wish = new Map(c.map(v => [v, mean(sweep%2 ? v.links.map(l => l.p) : users(v), y.get(v))]))
+  for (const v of by_birth(order)) (columns[col.get(v)] ??= []).push(v)
+  for (const v of order) for (const l of v.links) {
+    const path = [l.p]
+    for (let c = col.get(l.p)+1; c < col.get(v); c++) { const place = {line: true}; col.set(place, c); columns[c].push(place); path.push(place) }
+    paths.push({v, l, path: [...path, v]})
+    path.forEach((o, k) => { const to = path[k+1] ?? v; add(right, o, to); add(left, to, o) })
+  }
+  const high = v => v.line ? .45 : 1, mean = (ps, old) => ps?.length ? ps.reduce((s, p) => s+y.get(p), 0)/ps.length : old
+  columns.forEach(c => c.forEach((v, k) => y.set(v, k-(c.length-1)/2)))
+  for (let sweep = 0; sweep < 8; sweep++) for (const c of sweep%2 ? columns : [...columns].reverse()) {
+    const wish = new Map(c.map(v => [v, mean((sweep%2 ? left : right).get(v), y.get(v))]))
     c.sort((p, q) => wish.get(p)-wish.get(q))
-    c.forEach((v, k) => y.set(v, Math.max(wish.get(v), k ? y.get(c[k-1])+1 : -Infinity)))
+    c.forEach((v, k) => y.set(v, Math.max(wish.get(v), k ? y.get(c[k-1])+(high(c[k-1])+high(v))/2 : -Infinity)))
     const shift = c.reduce((s, v) => s+y.get(v)-wish.get(v), 0)/c.length
     c.forEach(v => y.set(v, y.get(v)-shift))
   }
-  return {col, y}
+  return {col, y, paths}
 }
 function drawing(order, now) {
-  const W = 92, H = 64, DX = 138, DY = 82, {col, y} = layout(order), top = Math.min(...order.map(v => y.get(v)))
+  const W = 92, H = 64, DX = 138, DY = 80, {col, y, paths} = layout(order), all = [...y.values()], top = Math.min(...all)
   const X = v => 6+col.get(v)*DX, Y = v => 8+(y.get(v)-top)*DY, lines = [], boxes = []
-  for (const v of order) {
-    v.links.forEach((l, k) => {
-      const on = now.link?.[0] == v && now.link[1] == l, [x1, y1, x2, y2] = [X(l.p)+W, Y(l.p)+H/2, X(v)-2, Y(v)+H*(k+1)/(v.links.length+1)], m = (x1+x2)/2
-      lines.push(tag('s:path', {d: `M${x1} ${y1}C${m} ${y1} ${m} ${y2} ${x2} ${y2}`, class: on ? 'edge on' : 'edge'}))
+  for (const {v, l, path} of paths) {
+    const on = now.link?.[0] == v && now.link[1] == l
+    let d = `M${X(l.p)+W} ${Y(l.p)+H/2}`, x = X(l.p)+W, h = Y(l.p)+H/2
+    path.slice(1).forEach(o => {
+      const to = [X(o)-(o.line ? 0 : 2), o.line ? Y(o)+H/2 : Y(v)+H*(v.links.indexOf(l)+1)/(v.links.length+1)], m = (x+to[0])/2
+      d += `C${m} ${h} ${m} ${to[1]} ${to}`
+      ;[x, h] = to
+      if (o.line) d += `H${x += W}`
     })
+    lines.push(tag('s:path', {d, class: on ? 'edge on' : 'edge'}))
+  }
+  for (const v of order) {
     const has = now.known.has(v), g = now.grads.get(v), x = X(v)+W/2
     const own = v.args.map(o => typeof o == 'object' ? '' : ` ${short(o)}`).join(''), head = v.op ? `${v.name} ${signs[v.op] ?? v.op}${own}` : v.name
     boxes.push(tag('s:rect', {x: X(v), y: Y(v), width: W, height: H, rx: 5, class: `box ${v.op ? '' : 'leaf'} ${now.at == v ? 'on' : ''}`}),
       text(x, Y(v)+13, head, {'font-weight': 'bold'}), text(x, Y(v)+33, has ? short(v.value) : '?', {class: 'blue'}),
       text(x, Y(v)+51, g == null ? '' : `grad ${short(g)}`, {class: 'orange'}))
   }
-  const wide = Math.max(...order.map(X))+W+8, high = Math.max(...order.map(Y))+H+8
-  return picture(wide, high, '', lines, boxes)
+  return picture(Math.max(...order.map(X))+W+8, (Math.max(...all)-top)*DY+H+16, '', lines, boxes)
 }
 
 const last = s => { try { return steps(build(s.expression, s.given)).length-1 } catch { return 0 } }
 export const explorer = {
   name: 'graph', title: 'A computation, step by step: forwards, then backwards',
-  fields: [{key: 'expression', label: 'Expression', value: '(a*b + c)**2', size: 20}, {key: 'given', label: 'Values', value: 'a = 2, b = -3, c = 10', size: 20},
+  fields: [{key: 'expression', label: 'Expression', value: '(a*b + c)**2', size: 26}, {key: 'given', label: 'Values', value: 'a = 2, b = -3, c = 10', size: 26},
     {key: 'step', label: 'Step', type: 'range', min: 0, max: 1, step: 1, value: 0, limit: last, buttons: ['Back', 'Next'], say: s => `${s.step} of ${last(s)}`}],
   examples: [['a diamond', {expression: 'x*x + x', given: 'x = 3', step: '0'}], ['a neuron', {expression: 'relu(w1*x1 + w2*x2 + b)', given: 'w1 = 2, x1 = 1, w2 = -1, x2 = 3, b = 1.5', step: '0'}],
     ['a silent neuron', {expression: 'relu(w*x + b)', given: 'w = 2, x = -1, b = 0.5', step: '0'}], ['a sigmoid', {expression: '1/(1 + exp(-x))', given: 'x = 0.5', step: '0'}]],
   draw({expression, given, step}) {
     const order = build(expression, given), all = steps(order), now = all[Math.min(all.length-1, Math.max(0, Math.round(+step) || 0))]
     const th = s => tag('th', {scope: 'col'}, s)
-    const rows = order.map(v => tag('tr', {class: now.at == v && 'on'}, tag('th', {scope: 'row'}, v.name),
+    const rows = by_birth(order).map(v => tag('tr', {class: now.at == v && 'on'}, tag('th', {scope: 'row'}, v.name),
       tag('td', {}, v.op ? `${signs[v.op] ?? v.op} of ${v.args.map(o => o.name ?? short(o)).join(', ')}` : 'leaf'),
       tag('td', {}, now.known.has(v) ? short(v.value) : '?'), tag('td', {}, now.grads.has(v) ? short(now.grads.get(v)) : '–')))
     return told(now.say, false, drawing(order, now), tag('details', {class: 'x-more'}, tag('summary', {}, 'The same as a table'),

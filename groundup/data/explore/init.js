@@ -83,7 +83,7 @@ export const explorer = {
   name: 'init', title: 'The scale of the weights: a signal through fifty layers of a hundred neurons',
   fields: [{key: 'scale', label: 'Std of the weights', type: 'range', min: -200, max: 0, step: 1, value: -100, say: s => short(scale_of(s.scale))},
     {key: 'act', label: 'Behind each layer', type: 'choice', value: 'none', options: [['none', 'nothing'], ['relu', 'ReLU'], ['tanh', 'tanh']]},
-    {key: 'draw', label: 'Draw', type: 'range', min: 1, max: 20, step: 1, value: 1}],
+    {key: 'draw', label: 'Draw of the weights', type: 'range', min: 1, max: 20, step: 1, value: 1}],
   examples: [['std 1', {scale: '0'}], ['√(1/100), linear', {scale: '-100', act: 'none'}], ['√(1/100), ReLU', {scale: '-100', act: 'relu'}],
     ['√(2/100), ReLU', {scale: '-85', act: 'relu'}], ['std 0.01', {scale: '-200'}]],
   draw({scale, act, draw}) {
