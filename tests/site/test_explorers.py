@@ -369,7 +369,7 @@ def test_every_example_works(name, tab):
     ('broadcast', '&a=<img+src=x>&b=%22', "a: '<img' is no size, which is a whole number from 0 up"),
     ('einsum', '&eq=ik,kj->ij&sizes=2+3,+4+5', 'letter k has size 3 in operand 0, but size 4 in operand 1'), ('einsum', '&eq=ii->i&sizes=3+3', 'The result has the shape (3,).'),
     ('init', '&scale=0&act=none', 'In float32, the numbers end at layer'), ('graph', '&expression=a*b&given=a=2,b=5&step=1', 'result = a × b = 2 × 5 = 10.'),
-    ('conv', '&image=7&kernel=3&stride=2&padding=1&row=0&column=0', 'The output is 4 by 4. Output 0,0 is made of 4 pixels and 5 of the padding.')])
+    ('conv', '&image=7&kernel=3&stride=2&padding=1&dilation=1&row=0&column=0', 'The output is 4 by 4. Output 0,0 is made of 4 pixels and 5 of the padding.')])
 def test_address(name, query, say, tab):
     "A teacher's link opens its example; what the reader changes goes into the address and into the link"
     box = open_explorer(tab, name, query)
