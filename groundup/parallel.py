@@ -109,7 +109,7 @@ def ring_all_reduce(
         else: own.copy_(came)
     return t.copy_(flat.view(t.shape))
 
-# %% ../nbs/13_parallel.ipynb #41d2fa2c
+# %% ../nbs/13_parallel.ipynb #7a5dc021
 class ParallelLearner(Learner):
     "A `Learner` in each of several processes: they share out each batch and take the same steps"
     waited = 0. # seconds in which gradients were added up
@@ -120,7 +120,7 @@ class ParallelLearner(Learner):
             loss = self.loss(self.model(x), y)*(len(y)/rows)
             value = loss.detach().item()
             if not math.isfinite(value):
-                raise FloatingPointError(f'the loss is {value} in step {step}: is the learning rate too large?')
+                raise FloatingPointError(f'the loss is {value} in step {step}: is lr too large?')
             loss.backward()
         start = time.perf_counter()
         sum_gradients(self.model.parameters())
@@ -128,7 +128,7 @@ class ParallelLearner(Learner):
         self.opt.step(); self.opt.zero_grad()
         return value # the share of the loss, which adds up to the whole
 
-# %% ../nbs/13_parallel.ipynb #7967a469
+# %% ../nbs/13_parallel.ipynb #2c4b4553
 def connect(
     timeout:float=60 # seconds after which a process that does not answer is given up
 ): # the store in which all processes can leave notes
@@ -136,19 +136,20 @@ def connect(
     env,limit,rank,n,store = os.environ,timedelta(seconds=timeout),0,1,dist.HashStore()
     one_machine = env.get('LOCAL_WORLD_SIZE')==env.get('WORLD_SIZE')
     if 'RANK' in env:
-        rank,n,shared = int(env['RANK']),int(env['WORLD_SIZE']),env.get('TORCHELASTIC_USE_AGENT_STORE')=='True'
+        rank,n = int(env['RANK']),int(env['WORLD_SIZE'])
+        shared = env.get('TORCHELASTIC_USE_AGENT_STORE')=='True' # lent by `torchrun`
         if shared and not one_machine and env.get('TORCHELASTIC_MAX_RESTARTS')!='0':
-            raise ValueError('set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on each machine: without it, a restart would hang')
+            raise ValueError('set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on each machine, or a restart hangs')
         host,port = env['MASTER_ADDR'],int(env['MASTER_PORT'])
         try: store = dist.TCPStore(host, port, n, rank==0 and not shared, limit)
         except RuntimeError as e:
-            raise ConnectionError(f'rank {rank} met nobody at {host}:{port}: is the port in use, or is the host down?') from e
+            raise ConnectionError(f'rank {rank} met nobody at {host}:{port}: port in use, or host down?') from e
         if one_machine: store = dist.PrefixStore('try '+env.get('TORCHELASTIC_RESTART_COUNT', '0'), store)
     if one_machine: _loopback()
     dist.init_process_group('gloo', store=store, rank=rank, world_size=n, timeout=limit)
     return store
 
-# %% ../nbs/13_parallel.ipynb #e52a4276
+# %% ../nbs/13_parallel.ipynb #7ed617de
 def run_state(
     learner:Learner, # of `digit_learner`
     epochs:int, # that are done
@@ -157,7 +158,8 @@ def run_state(
     "All that a training needs to go on exactly where it is"
     model,opt,data = learner.model,learner.opt,learner.train
     state = {f'model {n}':t for n,t in model.state_dict().items()}
-    for n,p in model.named_parameters(): state[f'velocity {n}'] = opt.velocity.get(p, torch.zeros_like(p.detach()))
+    for n,p in model.named_parameters():
+        state[f'velocity {n}'] = opt.velocity.get(p, torch.zeros_like(p.detach()))
     return state|{'order':data.generator.get_state(), 'shifts':data.dataset.generator.get_state(),
                   'epochs':torch.tensor(epochs), 'settings':torch.tensor(settings, dtype=torch.double)}
 
@@ -172,14 +174,14 @@ def restore(
         raise ValueError(f'this is not the checkpoint of such a training: {missing[0]} is missing')
     if not torch.equal(state['settings'], own['settings']):
         was = state['settings'].tolist()
-        raise ValueError(f'the checkpoint is of another training: its settings are {was}, not {list(settings)}')
+        raise ValueError(f'the checkpoint is of another training: settings {was}, not {list(settings)}')
     learner.model.load_state_dict({n[6:]:t for n,t in state.items() if n.startswith('model ')})
     for n,p in learner.model.named_parameters(): learner.opt.velocity[p] = state[f'velocity {n}'].clone()
     learner.train.generator.set_state(state['order'])
     learner.train.dataset.generator.set_state(state['shifts'])
     return int(state['epochs'])
 
-# %% ../nbs/13_parallel.ipynb #19891d3c
+# %% ../nbs/13_parallel.ipynb #885af940
 def resume(
     learner:Learner, # of `digit_learner`
     path:Path, # of the checkpoint, which need not be there
@@ -187,14 +189,14 @@ def resume(
 )->int: # the epochs that are done
     "Go on from the furthest checkpoint that any of the processes has"
     done = restore(learner, load(path), settings) if path.exists() else 0
-    found = [torch.tensor(0) for _ in range(dist.get_world_size())] # `[torch.tensor(0)]*n` would be one tensor
+    found = [torch.tensor(0) for _ in range(dist.get_world_size())] # `[…]*n` would be n times one tensor
     dist.all_gather(found, torch.tensor(done))
     best = max(range(len(found)), key=lambda r: found[r].item())
     state = {n:t.contiguous() for n,t in run_state(learner, done, settings).items()}
     for t in state.values(): dist.broadcast(t, best)
     return restore(learner, state, settings)
 
-# %% ../nbs/13_parallel.ipynb #a1bda5e4
+# %% ../nbs/13_parallel.ipynb #92e302c5
 def _say(text): print(text, flush=True) # at once, also into a pipe
 
 def _one_epoch(l, epoch, epochs, rate):
@@ -222,12 +224,13 @@ def _train(o): # the options
         if saves: save(path, run_state(l, epoch+1, settings))
     if not rank:
         save(o.out, l.model.state_dict())
-        _say(f'{evaluate(l.model, Dataset(xv, torch.tensor(d.y_valid)))[1]:.1%} of {len(xv):,} digits it never saw')
+        right = evaluate(l.model, Dataset(xv, torch.tensor(d.y_valid)))[1]
+        _say(f'{right:.1%} of {len(xv):,} digits it never saw')
     dist.barrier()
     for p in (path,*path.parent.glob(f'.{path.name}.*.part')): # and what a killed one left
         if saves: p.unlink(missing_ok=True)
 
-# %% ../nbs/13_parallel.ipynb #16e52283
+# %% ../nbs/13_parallel.ipynb #fbb828dc
 def _parser():
     p = argparse.ArgumentParser('torchrun --nproc-per-node=2 -m groundup.parallel',
         description='Train the net of lesson 09 in several processes. Run again after it was stopped, '
@@ -251,7 +254,7 @@ def _options(args, world, rows):
              'timeout':(0<o.timeout<1e6, 'above 0')}
     for name,(ok,rule) in rules.items():
         if not ok: p.error(f"--{name} is {getattr(o, name.replace('-', '_'))}: it must be {rule}")
-    if o.out.is_dir() or not o.out.parent.is_dir(): p.error(f'--out {o.out} is not a file in a folder that exists')
+    if o.out.is_dir() or not o.out.parent.is_dir(): p.error(f'--out {o.out} is no file in a folder that exists')
     return o
 
 def _whom(store, error):
@@ -284,8 +287,8 @@ def main(
         os._exit(1) # at once: a clean end would wait for the others
     dist.destroy_process_group()
 
-# %% ../nbs/13_parallel.ipynb #c160c7c3
-if __name__=='__main__' and getattr(globals().get('__spec__'), 'parent', '')=='groundup': main() # not in a notebook
+# %% ../nbs/13_parallel.ipynb #ace553ee
+if __name__=='__main__' and getattr(globals().get('__spec__'), 'parent', '')=='groundup': main()
 
 # %% ../nbs/13_parallel.ipynb #e3f5e1dc
 def _torchrun(n, restarts): # the command `torchrun` with the Python of this notebook
@@ -305,7 +308,7 @@ def _reason(log, said):
     who = f'rank {cause[1]} ended with exit status {cause[2]}' if cause else 'torchrun failed'
     return f'{who}: {found[-1]}' if found else who if cause else f'{who}:\n{log[-2000:]}'
 
-# %% ../nbs/13_parallel.ipynb #d7c48cc6
+# %% ../nbs/13_parallel.ipynb #43c5251e
 def launch(
     n:int, # processes on this machine
     args:list=(), # options of `python -m groundup.parallel`
@@ -316,8 +319,8 @@ def launch(
     "Start `torchrun -m groundup.parallel` and wait for it"
     said,late = [],threading.Event()
     with tempfile.TemporaryFile('w+') as log:
-        p = subprocess.Popen([*_torchrun(n, restarts), *map(str, args)], stdout=subprocess.PIPE, stderr=log, text=True,
-                             start_new_session=True, env=os.environ|{'OMP_NUM_THREADS':'1'})
+        p = subprocess.Popen([*_torchrun(n, restarts), *map(str, args)], text=True, stdout=subprocess.PIPE,
+                             stderr=log, start_new_session=True, env=os.environ|{'OMP_NUM_THREADS':'1'})
         timer = threading.Timer(timeout, lambda: [late.set(), _stop(p)])
         timer.start()
         try:

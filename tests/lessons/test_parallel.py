@@ -230,7 +230,7 @@ def test_nobody_comes(place):
     (['--batch-size','3'], 4, '--batch-size is 3: it must be from 4, a digit for each process, to 4000'), (['--batch-size','4001'], 1, 'to 4000'),
     ([], 5000, 'from 5000, a digit for each process'), (['--epochs','0'], 1, 'above 0'), (['--lr','nan'], 1, '--lr is nan'),
     (['--timeout','0'], 1, '--timeout is 0'), (['--seed','-1'], 1, '--seed is -1'), (['--out','none/x.npz'], 1, 'a folder that exists'),
-    (['--out','.'], 1, 'is not a file')])
+    (['--out','.'], 1, 'is no file')])
 def test_wrong_options(args, world, said, place, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place(WORLD_SIZE=world)
