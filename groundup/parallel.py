@@ -230,7 +230,7 @@ def _train(o): # the options
     for p in (path,*path.parent.glob(f'.{path.name}.*.part')): # and what a killed one left
         if saves: p.unlink(missing_ok=True)
 
-# %% ../nbs/13_parallel.ipynb #fbb828dc
+# %% ../nbs/13_parallel.ipynb #34be3c58
 def _parser():
     p = argparse.ArgumentParser('torchrun --nproc-per-node=2 -m groundup.parallel',
         description='Train the net of lesson 09 in several processes. Run again after it was stopped, '
@@ -259,8 +259,8 @@ def _options(args, world, rows):
 
 def _whom(store, error):
     "What to say of an error: the first rank that left no note, if it is another's fault"
-    store.set(f'failed {dist.get_rank()}', '')
-    if not isinstance(error, RuntimeError): return str(error)
+    if store: store.set(f'failed {dist.get_rank()}', '')
+    if not isinstance(error, RuntimeError): return str(error) # its own fault
     time.sleep(2) # so long others may take to leave theirs
     silent = [r for r in range(dist.get_world_size()) if not store.check([f'failed {r}'])]
     return f'rank {silent[0]} does not answer' if silent else str(error)
@@ -280,10 +280,12 @@ def main(
     torch.set_num_threads(1)
     o = _options(args, int(os.environ.get('WORLD_SIZE', 1)), len(digits().y))
     if 'RANK' in os.environ: _end_with_parent()
-    store = connect(o.timeout)
-    try: _train(o)
+    store = None
+    try:
+        store = connect(o.timeout)
+        _train(o)
     except (ValueError,FloatingPointError,OSError,RuntimeError) as e:
-        _say(f'rank {dist.get_rank()}: {_whom(store, e)}')
+        _say(f"rank {os.environ.get('RANK', 0)}: {_whom(store, e)}")
         os._exit(1) # at once: a clean end would wait for the others
     dist.destroy_process_group()
 
