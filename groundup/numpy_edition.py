@@ -630,7 +630,7 @@ class _Line:
         for k,step in enumerate(self.steps): self.line[:,step:step+m*self.area] += self.cols[k,:,:m*self.area]
         return self.inner[:m]
 
-# %% ../nbs/11_numpy.ipynb #d747f8ca
+# %% ../nbs/11_numpy.ipynb #bce32b68
 def _pair(name, v, least):
     p = tuple(v) if isinstance(v, (tuple,list)) else (v,v)
     if len(p)==2 and all(isinstance(n, Integral) and n>=least for n in p): return p
@@ -648,6 +648,7 @@ def conv2d(
     x,w,at = input,weight,(_pair('stride', stride, 1),_pair('padding', padding, 0))
     if x.ndim!=4 or w.ndim!=4 or x.shape[1]!=w.shape[1]: raise ValueError(f'input is {x.shape}, weight is {w.shape}')
     if x.dtype!=w.dtype: raise TypeError(f'dtypes differ: input is {x.dtype}, weight is {w.dtype}')
+    if bias.shape!=(len(w),): raise ValueError(f'bias is {bias.shape}, weight is {w.shape}')
     rows = w.swapaxes(1, 3).swapaxes(1, 2).reshape(len(w), -1) # (f,ijc)
     def dx(g):
         l,d = _Line(x, w, *at),np.empty_like(x)
@@ -666,7 +667,7 @@ def conv2d(
         np.add(l.out[:len(x[k])], bias[:,None,None], out=out[k])
     return out, (dx, dw, lambda g: g.sum((0,2,3)))
 
-# %% ../nbs/11_numpy.ipynb #9762b11f
+# %% ../nbs/11_numpy.ipynb #486d6840
 def _places(x, kernel, stride): # views (b,c,p,q), one for each place in the window
     (i,j),(s,t) = kernel,stride
     if i>x.shape[2] or j>x.shape[3]: raise ValueError(f'the kernel is {i} by {j}, the padded image {x.shape[2]} by {x.shape[3]}')
@@ -681,14 +682,16 @@ def max_pool2d(
     padding=0 # one number or two, at most half of `kernel_size`
 )->ndarray: # (b,c,p,q)
     "The largest number of each window, as `torch.nn.functional.max_pool2d`"
+    if input.ndim!=4: raise ValueError(f'input is {input.shape}: expected (b,c,h,w)')
     kernel,(p,q) = _pair('kernel_size', kernel_size, 1),_pair('padding', padding, 0)
     stride = kernel if stride is None else _pair('stride', stride, 1)
     if 2*p>kernel[0] or 2*q>kernel[1]: raise ValueError(f'padding is {padding}: at most half of {kernel_size}')
-    x = np.pad(input, ((0,0),(0,0),(p,p),(q,q)), constant_values=-np.inf) if p or q else input
-    first,*rest = _places(x, kernel, stride)
+    def page(edge): return np.pad(input, ((0,0),(0,0),(p,p),(q,q)), constant_values=edge) if p or q else input
+    first,*rest = _places(page(-np.inf), kernel, stride)
     out = first.copy()
     for t in rest: np.maximum(out, t, out=out)
     def dx(g):
+        x = page(np.nan) # the edge is equal to nothing
         d = np.zeros(x.shape, g.dtype)
         for t,dt in zip(_places(x, kernel, stride), _places(d, kernel, stride)):
             won = np.where(t==out, g, 0)
