@@ -66,7 +66,7 @@ def matmul_broadcast(
     for i in range(product_sizes(a, b)[0]): c[i] = (a[i][:,None]*b).sum(0)
     return c
 
-# %% ../nbs/11_numpy.ipynb #af3336f2
+# %% ../nbs/11_numpy.ipynb #a098164b
 def unbroadcast(
     g:ndarray, # gradient of the result, e.g. (5,4,3)
     shape:tuple # of the operand that was stretched, e.g. (4,1)
@@ -77,7 +77,7 @@ def unbroadcast(
         raise ValueError(f'g is {g.shape}: {shape} is not stretched to this')
     gaps = g.ndim-len(shape)
     axes = tuple(k for k in range(g.ndim) if k<gaps or shape[k-gaps]!=g.shape[k])
-    return g.sum(axes, dtype=g.dtype, keepdims=True).reshape(shape) # without keepdims perhaps no array
+    return g.sum(axes, dtype=g.dtype, keepdims=True).reshape(shape)
 
 # %% ../nbs/11_numpy.ipynb #265e8eed
 def align(
@@ -144,7 +144,7 @@ def kaiming_normal_(
     w[...] = (rng or np.random.default_rng()).normal(0, math.sqrt(2/((1+a**2)*fan)), w.shape)
     return w
 
-# %% ../nbs/11_numpy.ipynb #6b339768
+# %% ../nbs/11_numpy.ipynb #d6f04ddf
 class Lin:
     "A linear layer with its parameters; after `backward` their gradients are in `dw` and `db`"
     def __init__(self,
@@ -168,7 +168,8 @@ class Relu:
 class Mse:
     "The mean squared error of `out` (n,1) and `targ` (n,), where the way back begins"
     def __call__(self, out, targ):
-        if out.shape!=(*targ.shape,1): raise ValueError(f'out is {out.shape}, targ is {targ.shape}, not (n,1) and (n,)')
+        if out.shape!=(*targ.shape,1):
+            raise ValueError(f'out is {out.shape}, targ is {targ.shape}, not (n,1) and (n,)')
         self.diff = out[:,0]-targ
         return (self.diff**2).mean()
     def backward(self): return self.diff[:,None]*(2/len(self.diff))
@@ -203,7 +204,7 @@ def numgrad(
         return float(y) if dout is None else float((y*dout).sum())
     return np.array([(at(i, eps)-at(i, -eps))/(2*eps) for i in range(x.size)]).reshape(x.shape)
 
-# %% ../nbs/11_numpy.ipynb #dd94b272
+# %% ../nbs/11_numpy.ipynb #a28e3b57
 class Var:
     "An array that remembers how it was computed"
     __array_ufunc__ = None # NumPy keeps out of `array + v`
@@ -212,14 +213,16 @@ class Var:
         requires_grad:bool=False # is its gradient wanted?
     ):
         if not isinstance(data, ndarray): raise TypeError(f'data is a {type(data).__name__}, not an array')
-        if requires_grad and data.dtype.kind!='f': raise TypeError(f'data is {data.dtype}: gradients need floats')
+        if requires_grad and data.dtype.kind!='f':
+            raise TypeError(f'data is {data.dtype}: gradients need floats')
         self.data,self.requires_grad,self.grad,self.op,self.links = data,requires_grad,None,'',()
     shape = property(lambda self: self.data.shape, doc='The sizes of the axes')
     ndim = property(lambda self: self.data.ndim, doc='The number of axes')
     dtype = property(lambda self: self.data.dtype, doc='The type of the numbers')
     is_leaf = property(lambda self: not self.op, doc='Not computed from tracked Vars?')
     def __repr__(self):
-        return f'Var({self.data!r}' + (f', op={self.op!r})' if self.op else ', requires_grad=True'*self.requires_grad+')')
+        more = f', op={self.op!r}' if self.op else ', requires_grad=True'*self.requires_grad
+        return f'Var({self.data!r}{more})'
     def backward(self, gradient=None):
         "Put the gradient of this result into `.grad` of all Vars it was computed from; leaves add it up"
         if self.is_leaf: raise RuntimeError('backward() starts at a result: nothing was recorded here')
@@ -230,14 +233,14 @@ class Var:
         for v in reversed(graph_order(self)):
             for p,rule in v.links:
                 d = rule(grads[v])
-                if (d.shape,d.dtype)!=(p.shape,p.dtype):
-                    raise ValueError(f'a rule of {v.op!r} gave {d.dtype} {d.shape}, its operand is {p.dtype} {p.shape}')
+                got,has = f'{d.dtype} {d.shape}',f'{p.dtype} {p.shape}'
+                if got!=has: raise ValueError(f'a rule of {v.op!r} gave {got}, its operand is {has}')
                 grads[p] = grads[p]+d if p in grads else d
         for v,g in grads.items():
             if v.is_leaf: v.grad = np.array(g if v.grad is None else v.grad+g) # an array of its own
             else: v.grad,v.links = g,None # the graph is let go
 
-# %% ../nbs/11_numpy.ipynb #c2194ce1
+# %% ../nbs/11_numpy.ipynb #79ba56e5
 def graph_order(
     v:Var # the result
 )->list: # of Vars, each after its operands; `v` is the last
@@ -261,10 +264,11 @@ def record(
     out,rules = f(*[o.data if isinstance(o, Var) else o for o in operands], *args, **kwargs)
     v = Var(np.asarray(out)) # a sum may be a number, not an array
     links = [(o, r) for o,r in zip(operands, rules) if isinstance(o, Var) and o.requires_grad]
+    name = f.__name__.strip('_')
     for o,_ in links:
-        if o.dtype!=v.dtype: raise TypeError(f'dtypes differ: {o.dtype} became {v.dtype} in {f.__name__.strip("_")}')
+        if o.dtype!=v.dtype: raise TypeError(f'dtypes differ: {o.dtype} became {v.dtype} in {name}')
     if links:
-        v.requires_grad,v.op,v.links = True,f.__name__.strip('_'),links
+        v.requires_grad,v.op,v.links = True,name,links
         v.data.flags.writeable = False
     return v
 
@@ -371,7 +375,7 @@ def log_softmax(
     logp = _log_softmax(input, axis)
     return logp, (lambda g: g-np.exp(logp)*g.sum(axis, keepdims=True),)
 
-# %% ../nbs/11_numpy.ipynb #9445e54a
+# %% ../nbs/11_numpy.ipynb #919f3dea
 @operation(1)
 def cross_entropy(
     input:ndarray, # scores (i,c)
@@ -380,9 +384,11 @@ def cross_entropy(
 )->ndarray: # ()
     "The mean surprise at the true classes, as `torch.nn.functional.cross_entropy`"
     n,c = input.shape
-    if target.shape!=(n,): raise ValueError(f'target is {target.shape}, input is {(n,c)}: one class for each row')
-    if n and not 0<=target.min()<=target.max()<c: raise ValueError(f'target goes from {target.min()} to '
-        f'{target.max()}: there are classes 0 to {c-1}') # NumPy would take -1 as the last class
+    if target.shape!=(n,):
+        raise ValueError(f'target is {target.shape}, input is {(n,c)}: one class for each row')
+    low,high = (target.min(),target.max()) if n else (0,0)
+    if low<0 or high>=c: # NumPy would take -1 as the last class
+        raise ValueError(f'target goes from {low} to {high}: there are classes 0 to {c-1}')
     logp,own = _log_softmax(input, 1),(np.arange(n),target)
     each = logp[own] if not label_smoothing else label_smoothing*logp.mean(1)+(1-label_smoothing)*logp[own]
     def rule(g):
@@ -391,7 +397,7 @@ def cross_entropy(
         return d*(g/n)
     return -each.mean(), (rule,)
 
-# %% ../nbs/11_numpy.ipynb #311f3e62
+# %% ../nbs/11_numpy.ipynb #a29995ab
 class Parameter(Var):
     "A `Var` that is to be learned: a module finds it"
     def __init__(self, data, requires_grad=True): super().__init__(data, requires_grad)
@@ -407,7 +413,8 @@ class Module:
     def state_dict(self): return {n:p.data for n,p in self.named_parameters()} # the arrays themselves
     def load_state_dict(self, state): # arrays or tensors
         own = self.state_dict()
-        if bad := [n for n in {**own, **state} if n not in own or n not in state or own[n].shape!=tuple(state[n].shape)]:
+        a,b = [{n:tuple(t.shape) for n,t in o.items()} for o in (own,state)]
+        if bad := [n for n in a|b if a.get(n)!=b.get(n)]:
             raise ValueError(f'missing, unexpected, or of another shape: {", ".join(bad)}')
         for n,a in own.items(): a[...] = state[n]
     def __call__(self, *args): return self.forward(*args)
@@ -480,7 +487,7 @@ class SGD:
     def zero_grad(self):
         for p in self.params: p.grad = None
 
-# %% ../nbs/11_numpy.ipynb #b77eae1d
+# %% ../nbs/11_numpy.ipynb #a00173a6
 class Dataset:
     "Inputs and their classes"
     def __init__(self,
@@ -516,7 +523,8 @@ class DataLoader:
         shuffle:bool=False, # a new order each time?
         rng=None # draws the order; a new one if None
     ):
-        if not 1<=batch_size<=len(dataset): raise ValueError(f'batch_size is {batch_size}: from 1 to {len(dataset)}')
+        if not 1<=batch_size<=len(dataset):
+            raise ValueError(f'batch_size is {batch_size}: it must be from 1 to {len(dataset)}')
         self.dataset,self.batch_size,self.shuffle = dataset,batch_size,shuffle
         self.rng = rng or np.random.default_rng()
     def __len__(self): return -(-len(self.dataset)//self.batch_size)
@@ -525,13 +533,14 @@ class DataLoader:
         order = self.rng.permutation(n) if self.shuffle else np.arange(n)
         return (self.dataset[order[k:k+self.batch_size]] for k in range(0, n, self.batch_size))
 
-# %% ../nbs/11_numpy.ipynb #35a6349f
+# %% ../nbs/11_numpy.ipynb #4af5e5eb
 def accuracy(
     scores:ndarray, # (i,c)
     target:ndarray # (i,), the true classes
 )->float: # from 0 to 1
     "The share of rows whose largest score is at the true class; a row with nan is wrong"
-    if target.shape!=scores.shape[:1]: raise ValueError(f'target is {target.shape}, scores are {scores.shape}')
+    if target.shape!=scores.shape[:1]:
+        raise ValueError(f'target is {target.shape}, scores are {scores.shape}: one class for each row')
     return ((scores.argmax(1)==target) & ~np.isnan(scores).any(1)).mean().item()
 
 def one_cycle(
@@ -567,9 +576,10 @@ class Learner:
         return self
     def one_step(self, x, y):
         loss = self.loss(self.model(x), y)
-        if not np.isfinite(loss.data): raise FloatingPointError(f'the loss is {loss.data}: is the learning rate too large?')
+        value = loss.data.item()
+        if not math.isfinite(value): raise FloatingPointError(f'loss is {value}: is the learning rate too large?')
         loss.backward(); self.opt.step(); self.opt.zero_grad()
-        return loss.data.item()
+        return value
 
 # %% ../nbs/11_numpy.ipynb #0c0be3b1
 def digit_net(
@@ -600,7 +610,7 @@ def digit_learner(
     weights,order,shifts = np.random.default_rng(seed).spawn(3)
     return _learner(digit_net(sizes, weights), x, y, 2, lr, batch_size, order, shifts)
 
-# %% ../nbs/11_numpy.ipynb #97ff74ec
+# %% ../nbs/11_numpy.ipynb #3b8ec7ba
 class _Line:
     "A few padded images behind each other, one buffer for their windows, one for the results"
     def __init__(self, x, w, stride, padding):
@@ -611,10 +621,12 @@ class _Line:
         n = max(1, min(b, 2**18//max(1, c*i*j*self.area))) # a megabyte in float32
         self.parts = [slice(k, min(k+n, b)) for k in range(0, b, n)]
         self.line = np.zeros((c,n*self.area+(i-1)*wide+j-1), x.dtype)
-        self.inner = self.line[:,:n*self.area].reshape(c, n, high, wide)[:,:,p:p+h,q:q+wd].swapaxes(0, 1) # (n,c,h,w)
+        pages = self.line[:,:n*self.area].reshape(c, n, high, wide) # a view
+        self.inner = pages[:,:,p:p+h,q:q+wd].swapaxes(0, 1) # (n,c,h,w)
         self.cols = np.empty((i*j,c,n*self.area), x.dtype)
         self.flat = np.zeros((f,n*self.area), x.dtype) # results, with those to be cut off
-        self.out = self.flat.reshape(f, n, high, wide)[:,:,:high-i+1:s,:wide-j+1:t].swapaxes(0, 1) # (n,f,p,q)
+        results = self.flat.reshape(f, n, high, wide)
+        self.out = results[:,:,:high-i+1:s,:wide-j+1:t].swapaxes(0, 1) # (n,f,p,q)
         self.steps = [k//j*wide+k%j for k in range(i*j)]
     def load(self, x): # (m,c,h,w) -> (ijc,m*area)
         self.inner[:len(x)] = x
@@ -627,10 +639,11 @@ class _Line:
         return self.flat[:,:len(g)*self.area]
     def fold(self, m): # what is in the buffer -> (m,c,h,w)
         self.line[...] = 0
-        for k,step in enumerate(self.steps): self.line[:,step:step+m*self.area] += self.cols[k,:,:m*self.area]
+        n = m*self.area
+        for k,step in enumerate(self.steps): self.line[:,step:step+n] += self.cols[k,:,:n]
         return self.inner[:m]
 
-# %% ../nbs/11_numpy.ipynb #bce32b68
+# %% ../nbs/11_numpy.ipynb #62c339f4
 def _pair(name, v, least):
     p = tuple(v) if isinstance(v, (tuple,list)) else (v,v)
     if len(p)==2 and all(isinstance(n, Integral) and n>=least for n in p): return p
@@ -646,9 +659,9 @@ def conv2d(
 )->ndarray: # (b,f,p,q)
     "Cross-correlation of images with filters, as `torch.nn.functional.conv2d`"
     x,w,at = input,weight,(_pair('stride', stride, 1),_pair('padding', padding, 0))
-    if x.ndim!=4 or w.ndim!=4 or x.shape[1]!=w.shape[1]: raise ValueError(f'input is {x.shape}, weight is {w.shape}')
+    if x.ndim!=4 or w.ndim!=4 or x.shape[1]!=w.shape[1] or bias.shape!=(len(w),):
+        raise ValueError(f'input is {x.shape}, weight is {w.shape}, bias is {bias.shape}')
     if x.dtype!=w.dtype: raise TypeError(f'dtypes differ: input is {x.dtype}, weight is {w.dtype}')
-    if bias.shape!=(len(w),): raise ValueError(f'bias is {bias.shape}, weight is {w.shape}')
     rows = w.swapaxes(1, 3).swapaxes(1, 2).reshape(len(w), -1) # (f,ijc)
     def dx(g):
         l,d = _Line(x, w, *at),np.empty_like(x)
@@ -667,11 +680,11 @@ def conv2d(
         np.add(l.out[:len(x[k])], bias[:,None,None], out=out[k])
     return out, (dx, dw, lambda g: g.sum((0,2,3)))
 
-# %% ../nbs/11_numpy.ipynb #486d6840
+# %% ../nbs/11_numpy.ipynb #c5537caf
 def _places(x, kernel, stride): # views (b,c,p,q), one for each place in the window
-    (i,j),(s,t) = kernel,stride
-    if i>x.shape[2] or j>x.shape[3]: raise ValueError(f'the kernel is {i} by {j}, the padded image {x.shape[2]} by {x.shape[3]}')
-    p,q = (x.shape[2]-i)//s+1,(x.shape[3]-j)//t+1
+    (i,j),(s,t),(h,w) = kernel,stride,x.shape[2:]
+    if i>h or j>w: raise ValueError(f'the kernel is {i} by {j}, the padded image {h} by {w}')
+    p,q = (h-i)//s+1,(w-j)//t+1
     return [x[:,:,k:k+s*(p-1)+1:s,l:l+t*(q-1)+1:t] for k in range(i) for l in range(j)]
 
 @operation(1)
@@ -685,8 +698,10 @@ def max_pool2d(
     if input.ndim!=4: raise ValueError(f'input is {input.shape}: expected (b,c,h,w)')
     kernel,(p,q) = _pair('kernel_size', kernel_size, 1),_pair('padding', padding, 0)
     stride = kernel if stride is None else _pair('stride', stride, 1)
-    if 2*p>kernel[0] or 2*q>kernel[1]: raise ValueError(f'padding is {padding}: at most half of {kernel_size}')
-    def page(edge): return np.pad(input, ((0,0),(0,0),(p,p),(q,q)), constant_values=edge) if p or q else input
+    if 2*p>kernel[0] or 2*q>kernel[1]: raise ValueError(f'padding is {padding}: at most half of {kernel}')
+    def page(edge):
+        if not p and not q: return input
+        return np.pad(input, ((0,0),(0,0),(p,p),(q,q)), constant_values=edge)
     first,*rest = _places(page(-np.inf), kernel, stride)
     out = first.copy()
     for t in rest: np.maximum(out, t, out=out)
@@ -700,7 +715,7 @@ def max_pool2d(
         return d[:,:,p:x.shape[2]-p,q:x.shape[3]-q]
     return out, (dx,)
 
-# %% ../nbs/11_numpy.ipynb #46f16d4d
+# %% ../nbs/11_numpy.ipynb #638e3a19
 class Conv2d(Module):
     "Filters that slide over images, as `torch.nn.Conv2d`"
     def __init__(self,
@@ -709,9 +724,9 @@ class Conv2d(Module):
         dtype=np.float32,
         rng=None # a generator; a new one if None
     ):
-        i,j = _pair('kernel_size', kernel_size, 1)
-        n = in_channels*i*j # numbers in a window
-        self.weight = Parameter(fan_uniform(n, out_channels, in_channels, i, j, dtype=dtype, rng=rng)) # (f,c,i,j)
+        shape = out_channels,in_channels,*_pair('kernel_size', kernel_size, 1) # (f,c,i,j)
+        n = math.prod(shape[1:]) # numbers in a window
+        self.weight = Parameter(fan_uniform(n, *shape, dtype=dtype, rng=rng))
         self.bias = Parameter(fan_uniform(n, out_channels, dtype=dtype, rng=rng)) # (f,)
         self.stride,self.padding = stride,padding
     def forward(self, x): return conv2d(x, self.weight, self.bias, self.stride, self.padding)
