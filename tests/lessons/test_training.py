@@ -19,6 +19,8 @@ def net(seed=0):
     torch.manual_seed(seed)
     return Sequential(Linear(6, 4), ReLU(), Linear(4, 3))
 
+def tiny(): return digit_net((36,8,10))
+
 def data(n=20):
     g = torch.Generator().manual_seed(7)
     return Dataset(torch.randn(n, 6, generator=g), torch.randint(0, 3, (n,), generator=g))
@@ -179,7 +181,7 @@ def test_device():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA')
 def test_cuda():
     x,y = torch.randn(50, 36),torch.randint(0, 10, (50,))
-    l = [digit_learner(x.to(o), y.to(o), batch_size=10, sizes=(36,8,10)).fit(2) for o in ('cpu','cuda')]
+    l = [digit_learner(x.to(o), y.to(o), batch_size=10, net=tiny).fit(2) for o in ('cpu','cuda')]
     for p,q in zip(*[o.model.state_dict().values() for o in l]): same(q.cpu(), p, rtol=1e-3, atol=1e-4)
 
 
@@ -233,9 +235,9 @@ def test_repeats(seed):
     runs = []
     for _ in range(2):
         torch.rand(seed+1) # what others draw does not matter
-        runs.append(digit_learner(x, y, seed, batch_size=16, sizes=(36,8,10)).fit(2).model.state_dict())
+        runs.append(digit_learner(x, y, seed, batch_size=16, net=tiny).fit(2).model.state_dict())
     same(*runs)
-    other = digit_learner(x, y, seed+1, batch_size=16, sizes=(36,8,10)).fit(2).model.state_dict()
+    other = digit_learner(x, y, seed+1, batch_size=16, net=tiny).fit(2).model.state_dict()
     assert not torch.equal(other['0.weight'], runs[0]['0.weight'])
 
 
