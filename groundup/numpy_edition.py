@@ -8,7 +8,7 @@ __all__ = ['product_sizes', 'matmul_loops', 'matmul_rows', 'matmul_broadcast', '
            'record', 'operation', 'exp', 'log', 'relu', 'softmax', 'log_softmax', 'cross_entropy', 'Parameter',
            'Module', 'Sequential', 'fan_uniform', 'linear', 'Linear', 'ReLU', 'SGD', 'Dataset', 'Shifted', 'DataLoader',
            'accuracy', 'one_cycle', 'Learner', 'digit_net', 'smooth_loss', 'digit_learner', 'conv2d', 'max_pool2d',
-           'Conv2d', 'MaxPool2d', 'Flatten', 'Unflatten', 'digit_cnn', 'cnn_learner']
+           'Conv2d', 'MaxPool2d', 'Flatten', 'Unflatten', 'digit_cnn']
 
 # %% ../nbs/11_numpy.ipynb #5cc76451
 import math
@@ -581,7 +581,7 @@ class Learner:
         loss.backward(); self.opt.step(); self.opt.zero_grad()
         return value
 
-# %% ../nbs/11_numpy.ipynb #0c0be3b1
+# %% ../nbs/11_numpy.ipynb #d7c638db
 def digit_net(
     sizes:tuple=(784,300,100,10),
     rng=None # a generator; a new one if None
@@ -596,19 +596,18 @@ def digit_net(
 
 def smooth_loss(scores, target): return cross_entropy(scores, target, label_smoothing=.1)
 
-def _learner(net, x, y, by, lr, batch_size, order, shifts):
-    loader = DataLoader(Shifted(x, y, by, shifts), batch_size, shuffle=True, rng=order)
-    return Learner(net, SGD(net.parameters(), lr, .9, 5e-4), loader, smooth_loss, one_cycle(lr))
-
 def digit_learner(
     x:ndarray, y:ndarray, # images (i,784), classes (i,)
     seed:int=0, # of the weights, the order and the shifts
     lr:float=.1, batch_size:int=100,
-    sizes:tuple=(784,300,100,10) # of the layers
+    net=digit_net, # makes the net, with a generator `rng`
+    by:int=2 # pixels that an image moves at most
 )->Learner:
     "A learner with everything that lesson 09 found good"
     weights,order,shifts = np.random.default_rng(seed).spawn(3)
-    return _learner(digit_net(sizes, weights), x, y, 2, lr, batch_size, order, shifts)
+    model = net(rng=weights)
+    loader = DataLoader(Shifted(x, y, by, shifts), batch_size, shuffle=True, rng=order)
+    return Learner(model, SGD(model.parameters(), lr, .9, 5e-4), loader, smooth_loss, one_cycle(lr))
 
 # %% ../nbs/11_numpy.ipynb #3b8ec7ba
 class _Line:
@@ -748,7 +747,7 @@ class Unflatten(Module):
     ): self.dim,self.size = dim,unflattened_size
     def forward(self, x): return x.reshape(*x.shape[:self.dim], *self.size, *x.shape[self.dim+1:])
 
-# %% ../nbs/11_numpy.ipynb #3fd0d39d
+# %% ../nbs/11_numpy.ipynb #b7ea5d76
 def digit_cnn(
     channels:tuple=(16,32,64), # of the three convolutions
     rng=None # a generator; a new one if None
@@ -764,14 +763,3 @@ def digit_cnn(
         kaiming_normal_(l.weight.data, math.prod(l.weight.shape[1:]), 1, rng=rng)
         l.bias.data[...] = 0
     return Sequential(*layers)
-
-def cnn_learner(
-    x:ndarray, y:ndarray, # rows of pixels (i,784), classes (i,)
-    seed:int=0, # of the weights, the order and the shifts
-    lr:float=.1, batch_size:int=100,
-    channels:tuple=(16,32,64), # as for `digit_cnn`
-    by:int=2 # pixels that an image moves at most
-)->Learner:
-    "A learner for the net of convolutions"
-    weights,order,shifts = np.random.default_rng(seed).spawn(3)
-    return _learner(digit_cnn(channels, weights), x, y, by, lr, batch_size, order, shifts)

@@ -459,23 +459,24 @@ def test_one_cycle(e):
     same([at(t) for t in (0,.15,.3,.65,1)], [.008,.104,.2,.1,0.], atol=1e-12)
     assert max(at(t/100) for t in range(101))==at(.3) and type(at(.5)) is float
 
-@pytest.mark.parametrize('name,how', [('digit_learner', dict(sizes=(784,20,10))), ('cnn_learner', dict(channels=(3,4,5)))])
-def test_training(e, name, how):
+@pytest.mark.parametrize('name,sizes,first', [('digit_net', (784,20,10), '0.weight'), ('digit_cnn', (3,4,5), '1.weight')])
+def test_training(e, name, sizes, first):
     "It learns, a seed gives the same weights to the last digit, and another seed others"
     from groundup.support.data import digits
     d = digits()
     x,y = e.array(d.x[:300]),e.array(d.y[:300])
-    runs = [getattr(e, name)(x, y, seed, batch_size=50, **how).fit(3) for seed in (5,5,6)]
+    def net(**rng): return getattr(e, name)(sizes, **rng)
+    runs = [e.digit_learner(x, y, seed, batch_size=50, net=net).fit(3) for seed in (5,5,6)]
     states = [{k:e.numbers(a) for k,a in l.model.state_dict().items()} for l in runs]
     same(states[0], states[1], rtol=0, atol=0)
-    assert not np.array_equal(states[0]['0.weight' if name[0]=='d' else '1.weight'], states[2]['0.weight' if name[0]=='d' else '1.weight'])
+    assert not np.array_equal(states[0][first], states[2][first])
     assert all(a.dtype=='float32' for a in states[0].values())
     assert runs[0].history[-1]['loss']<runs[0].history[0]['loss']
 
 def test_a_loss_that_is_none(e):
     from groundup.support.data import digits
     d = digits()
-    l = e.digit_learner(e.array(d.x[:200]), e.array(d.y[:200]), lr=1e18, sizes=(784,8,10))
+    l = e.digit_learner(e.array(d.x[:200]), e.array(d.y[:200]), lr=1e18, net=lambda **rng: e.digit_net((784,8,10), **rng))
     with np.errstate(all='ignore'), pytest.raises(FloatingPointError, match='learning rate too large'): l.fit(20)
 
 @without

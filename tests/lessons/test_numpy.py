@@ -30,8 +30,8 @@ def test_trains_without_torch(python, alone):
     from groundup.support.timing import machine, one_thread
     one_thread()
     d = digits()
-    for make,how in ((g.digit_learner, dict(sizes=(784,20,10))), (g.cnn_learner, dict(channels=(4,4,4)))):
-        l = make(d.x[:1000], d.y[:1000], batch_size=50, **how).fit(4)
+    for net,sizes in ((g.digit_net, (784,20,10)), (g.digit_cnn, (4,4,4))):
+        l = g.digit_learner(d.x[:1000], d.y[:1000], batch_size=50, net=lambda rng: net(sizes, rng)).fit(4)
         assert l.history[-1]['loss']<l.history[0]['loss'], l.history
         assert g.accuracy(l.model(d.x_valid).data, d.y_valid)>.5
     assert 'PyTorch' not in machine() and 'torch' not in sys.modules"""
