@@ -46,7 +46,7 @@ class _Windows:
         H,W = h+top+bottom,w+left+right
         i,j,p,q = windows(x.new_empty(0, H, W), kernel, stride, dilation).shape[1:]
         self.n,self.size = (n := _at_once(b, i*j*c*p*q)),(p,q)
-        if j*c>q: # channels last
+        if j*c>q: # channels last gives the longer stretches
             page = x.new_zeros(n, H, W, c).permute(0, 3, 1, 2)
             self.buffer = x.new_empty(n, p, q, i, j, c).permute(0, 3, 4, 5, 1, 2)
         else: page,self.buffer = x.new_zeros(n, c, H, W),x.new_empty(n, i, j, c, p, q)
@@ -82,17 +82,17 @@ def _conv2d_dx(g, x, w, stride, pads, dilation):
 # %% ../nbs/10_convolution.ipynb #8c5905d6
 def _conv2d(x, w, b, stride, pads, dilation):
     wm = w.permute(0, 2, 3, 1).flatten(1) # (f,ijc)
-    def rooms(): return _Windows(x, w.shape[2:], stride, pads, dilation)
+    def chunks(): return _Windows(x, w.shape[2:], stride, pads, dilation)
     def dw(g):
-        room,out = rooms(),w.new_zeros(wm.shape)
-        for part,gs in zip(x.split(room.n), g.flatten(2).split(room.n)):
-            out.addbmm_(gs, room.load(part).mT) # the products of all images, added up
+        ch,out = chunks(),w.new_zeros(wm.shape)
+        for part,gs in zip(x.split(ch.n), g.flatten(2).split(ch.n)):
+            out.addbmm_(gs, ch.load(part).mT) # the products of all images, added up
         return out.view(len(w), *w.shape[2:], w.shape[1]).permute(0, 3, 1, 2)
-    room = rooms()
-    out = x.new_empty(len(x), len(w), *room.size)
+    ch = chunks()
+    out = x.new_empty(len(x), len(w), *ch.size)
     bias = w.new_zeros(1) if b is None else b[:,None]
-    for part,to in zip(x.split(room.n), out.flatten(2).split(room.n)):
-        torch.baddbmm(bias, wm.expand(len(part), -1, -1), room.load(part), out=to)
+    for part,to in zip(x.split(ch.n), out.flatten(2).split(ch.n)):
+        torch.baddbmm(bias, wm.expand(len(part), -1, -1), ch.load(part), out=to)
     return out, (lambda g: _conv2d_dx(g, x, w, stride, pads, dilation), dw, lambda g: g.sum((0,2,3))), x, w
 
 # %% ../nbs/10_convolution.ipynb #89b0340f
