@@ -40,22 +40,27 @@ def windows(
 def _at_once(b, numbers): return max(1, min(b, 2**18//max(1, numbers))) # images: a megabyte in float32
 
 class _Windows:
-    "A few images at a time: a padded page, its windows (a view), and one buffer for their copies"
+    "All windows of images, copied into one buffer, a few images at a time"
     def __init__(self, x, kernel, stride, pads, dilation):
+        def view(t): return windows(t, kernel, stride, dilation).permute(0, 2, 3, 1, 4, 5) # (n,i,j,c,p,q)
         (b,c,h,w),((top,bottom),(left,right)) = x.shape,pads
         H,W = h+top+bottom,w+left+right
-        i,j,p,q = windows(x.new_empty(0, H, W), kernel, stride, dilation).shape[1:]
+        _,i,j,_,p,q = view(x.new_empty(0, c, H, W)).shape
         self.n,self.size = (n := _at_once(b, i*j*c*p*q)),(p,q)
+        page,self.buffer = x,x.new_empty(n, i, j, c, p, q)
         if j*c>q: # channels last gives the longer stretches
             page = x.new_zeros(n, H, W, c).permute(0, 3, 1, 2)
             self.buffer = x.new_empty(n, p, q, i, j, c).permute(0, 3, 4, 5, 1, 2)
-        else: page,self.buffer = x.new_zeros(n, c, H, W),x.new_empty(n, i, j, c, p, q)
-        self.inner = page[:,:,top:top+h,left:left+w] # (n,c,h,w)
-        self.view = windows(page, kernel, stride, dilation).permute(0, 2, 3, 1, 4, 5) # (n,i,j,c,p,q)
-    def load(self, x): # (m,c,h,w) -> (m,ijc,pq)
-        inner,view,buffer = [t[:len(x)] for t in (self.inner,self.view,self.buffer)]
-        inner.copy_(x)
-        return buffer.copy_(view).flatten(4).flatten(1, 3)
+        elif (H,W)!=(h,w): page = x.new_zeros(n, c, H, W)
+        self.x,self.view = (view(x) if page is x else x),view(page)
+        self.inner = None if page is x else page[:,:,top:top+h,left:left+w] # (n,c,h,w)
+    def __iter__(self): # (m,ijc,pq), the next m images
+        for part in self.x.split(self.n):
+            m = len(part)
+            if self.inner is not None:
+                self.inner[:m] = part
+                part = self.view[:m]
+            yield self.buffer[:m].copy_(part).flatten(4).flatten(1, 3)
 
 # %% ../nbs/10_convolution.ipynb #07c044d0
 def _conv2d_dx(g, x, w, stride, pads, dilation):
@@ -85,14 +90,14 @@ def _conv2d(x, w, b, stride, pads, dilation):
     def chunks(): return _Windows(x, w.shape[2:], stride, pads, dilation)
     def dw(g):
         ch,out = chunks(),w.new_zeros(wm.shape)
-        for part,gs in zip(x.split(ch.n), g.flatten(2).split(ch.n)):
-            out.addbmm_(gs, ch.load(part).mT) # the products of all images, added up
+        for cols,gs in zip(ch, g.flatten(2).split(ch.n)):
+            out.addbmm_(gs, cols.mT) # the products of all images, added up
         return out.view(len(w), *w.shape[2:], w.shape[1]).permute(0, 3, 1, 2)
     ch = chunks()
     out = x.new_empty(len(x), len(w), *ch.size)
     bias = w.new_zeros(1) if b is None else b[:,None]
-    for part,to in zip(x.split(ch.n), out.flatten(2).split(ch.n)):
-        torch.baddbmm(bias, wm.expand(len(part), -1, -1), ch.load(part), out=to)
+    for cols,to in zip(ch, out.flatten(2).split(ch.n)):
+        torch.baddbmm(bias, wm.expand(len(cols), -1, -1), cols, out=to)
     return out, (lambda g: _conv2d_dx(g, x, w, stride, pads, dilation), dw, lambda g: g.sum((0,2,3))), x, w
 
 # %% ../nbs/10_convolution.ipynb #89b0340f
