@@ -6,7 +6,7 @@
 __all__ = ['in_processes', 'sum_gradients', 'ring_all_reduce', 'ParallelLearner', 'connect', 'run_state', 'restore', 'resume',
            'main', 'launch']
 
-# %% ../nbs/13_parallel.ipynb #0157e887
+# %% ../nbs/13_parallel.ipynb #00cbb4ea
 import argparse, math, multiprocessing, os, pickle, re, signal, subprocess, sys, tempfile, threading, time
 from datetime import timedelta
 from multiprocessing.connection import wait
@@ -14,8 +14,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from .support.data import digits
-from .training import Dataset, Learner, digit_learner, evaluate, load, one_cycle, save
+from .training import Dataset, Learner, digit_learner, digit_tensors, evaluate, load, one_cycle, save
 
 # %% ../nbs/13_parallel.ipynb #2463f94f
 def _loopback():
@@ -196,7 +195,7 @@ def resume(
     for t in state.values(): dist.broadcast(t, best)
     return restore(learner, state, settings)
 
-# %% ../nbs/13_parallel.ipynb #92e302c5
+# %% ../nbs/13_parallel.ipynb #54b7baf9
 def _say(text): print(text, flush=True) # at once, also into a pipe
 
 def _one_epoch(l, epoch, epochs, rate):
@@ -211,10 +210,8 @@ def _one_epoch(l, epoch, epochs, rate):
 
 def _train(o): # the options
     n,rank,saves = dist.get_world_size(),dist.get_rank(),os.environ.get('LOCAL_RANK', '0')=='0'
-    d = digits()
-    mean,std = d.x.mean(),d.x.std()
-    x,xv = [torch.tensor((t-mean)/std) for t in (d.x,d.x_valid)]
-    l = digit_learner(x, torch.tensor(d.y), o.seed, o.lr, o.batch_size)
+    x,y,xv,yv = digit_tensors()
+    l = digit_learner(x, y, o.seed, o.lr, o.batch_size)
     l = ParallelLearner(l.model, l.opt, l.train, l.loss)
     path,settings = o.out.with_name(f'{o.out.stem}-run.npz'),(o.seed,o.epochs,o.lr,o.batch_size)
     done = resume(l, path, settings)
@@ -224,13 +221,13 @@ def _train(o): # the options
         if saves: save(path, run_state(l, epoch+1, settings))
     if not rank:
         save(o.out, l.model.state_dict())
-        right = evaluate(l.model, Dataset(xv, torch.tensor(d.y_valid)))[1]
+        right = evaluate(l.model, Dataset(xv, yv))[1]
         _say(f'{right:.1%} of {len(xv):,} digits it never saw')
     dist.barrier()
     for p in (path,*path.parent.glob(f'.{path.name}.*.part')): # and what a killed one left
         if saves: p.unlink(missing_ok=True)
 
-# %% ../nbs/13_parallel.ipynb #34be3c58
+# %% ../nbs/13_parallel.ipynb #6992fd0a
 def _parser():
     p = argparse.ArgumentParser('torchrun --nproc-per-node=2 -m groundup.parallel',
         description='Train the net of lesson 09 in several processes. Run again after it was stopped, '
@@ -278,7 +275,7 @@ def main(
 ):
     "Train the net of lesson 09 in all processes that `torchrun` started"
     torch.set_num_threads(1)
-    o = _options(args, int(os.environ.get('WORLD_SIZE', 1)), len(digits().y))
+    o = _options(args, int(os.environ.get('WORLD_SIZE', 1)), 4000)
     if 'RANK' in os.environ: _end_with_parent()
     store = None
     try:

@@ -12,7 +12,7 @@ from groundup import parallel
 from groundup.parallel import (ParallelLearner, connect, in_processes, launch, main, restore, resume, ring_all_reduce,
                                run_state, sum_gradients)
 from groundup.support.testing import same
-from groundup.training import Learner, digit_learner, load, save
+from groundup.training import Learner, digit_learner, digit_net, load, save
 from project import cells, root, source
 
 pytestmark = [pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here'), pytest.mark.xdist_group('parallel')]
@@ -91,7 +91,7 @@ def test_training_with_a_last_batch_of_one(rows, batch):
     x,y = torch.randn(rows, 36, generator=torch.Generator().manual_seed(3)).double(),torch.arange(rows)%10
     def trained(kind):
         torch.set_default_dtype(torch.double)
-        l = digit_learner(x, y, batch_size=batch, sizes=(36,7,10))
+        l = digit_learner(x, y, batch_size=batch, net=lambda: digit_net((36,7,10)))
         l = kind(l.model, l.opt, l.train, l.loss, l.schedule).fit(3)
         return {n:t.clone() for n,t in l.model.state_dict().items()},l.history[-1]['loss']
     (alone,loss), = in_processes(lambda rank: trained(Learner), 1)
@@ -104,7 +104,7 @@ def test_nan_is_named():
     x = torch.randn(8, 36)
     x[7] = torch.nan
     def work(rank):
-        l = digit_learner(x, torch.arange(8), batch_size=8, sizes=(36,7,10))
+        l = digit_learner(x, torch.arange(8), batch_size=8, net=lambda: digit_net((36,7,10)))
         ParallelLearner(l.model, l.opt, l.train, l.loss).fit(1)
     with pytest.raises(RuntimeError, match=r'rank \d: FloatingPointError: the loss is nan in step 1'): in_processes(work, 2)
 
@@ -155,7 +155,8 @@ def test_interrupted():
 settings = (0,4,.1,50)
 def learner(hidden=8):
     g = torch.Generator().manual_seed(5)
-    return digit_learner(torch.randn(200, 36, generator=g), torch.arange(200)%10, batch_size=50, sizes=(36,hidden,10))
+    return digit_learner(torch.randn(200, 36, generator=g), torch.arange(200)%10, batch_size=50,
+                         net=lambda: digit_net((36,hidden,10)))
 def weights(l): return {n:t.clone() for n,t in l.model.state_dict().items()}
 
 def test_goes_on_bit_for_bit(tmp_path):
