@@ -227,7 +227,7 @@ def _train(o): # the options
     for p in (path,*path.parent.glob(f'.{path.name}.*.part')): # and what a killed one left
         if saves: p.unlink(missing_ok=True)
 
-# %% ../nbs/13_parallel.ipynb #6992fd0a
+# %% ../nbs/13_parallel.ipynb #e9cf2e0d
 def _parser():
     p = argparse.ArgumentParser('torchrun --nproc-per-node=2 -m groundup.parallel',
         description='Train the net of lesson 09 in several processes. Run again after it was stopped, '
@@ -275,7 +275,7 @@ def main(
 ):
     "Train the net of lesson 09 in all processes that `torchrun` started"
     torch.set_num_threads(1)
-    o = _options(args, int(os.environ.get('WORLD_SIZE', 1)), 4000)
+    o = _options(args, int(os.environ.get('WORLD_SIZE', 1)), len(digit_tensors()[1]))
     if 'RANK' in os.environ: _end_with_parent()
     store = None
     try:
