@@ -6,8 +6,8 @@
 __all__ = ['in_processes', 'sum_gradients', 'ring_all_reduce', 'ParallelLearner', 'connect', 'run_state', 'restore', 'resume',
            'main', 'launch']
 
-# %% ../nbs/13_parallel.ipynb #00cbb4ea
-import argparse, math, multiprocessing, os, pickle, re, signal, subprocess, sys, tempfile, threading, time
+# %% ../nbs/13_parallel.ipynb #5658df90
+import argparse, math, multiprocessing, os, pickle, re, subprocess, sys, tempfile, threading, time
 from datetime import timedelta
 from multiprocessing.connection import wait
 from pathlib import Path

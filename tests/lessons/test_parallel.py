@@ -2,13 +2,11 @@
 import multiprocessing, os, random, re, shutil, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 from fastcore.test import test_eq as eq
 
-from groundup import parallel
 from groundup.parallel import (ParallelLearner, connect, in_processes, launch, main, restore, resume, ring_all_reduce,
                                run_state, sum_gradients)
 from groundup.support.testing import same
