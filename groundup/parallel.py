@@ -21,7 +21,7 @@ def _loopback():
     "Processes of one machine talk within it, and look up no host name"
     os.environ.setdefault('GLOO_SOCKET_IFNAME', 'lo0' if sys.platform=='darwin' else 'lo')
 
-# %% ../nbs/13_parallel.ipynb #1e3cee84
+# %% ../nbs/13_parallel.ipynb #7039ad58
 def _serve(f, rank, n, folder, timeout, pipe):
     "The life of a process: meet the others, run `f`, send what came of it"
     torch.set_num_threads(1)
@@ -52,8 +52,9 @@ def _check_answers(got, n, timeout):
         if ok is None: raise RuntimeError(f'rank {r} died: {what}')
     for r in range(n):
         if r not in got: raise TimeoutError(f'rank {r} gave no answer within {timeout:g} s')
-    for r,(ok,what) in got.items(): # in the order in which they came
-        if not ok: raise RuntimeError(f'rank {r}: {what}')
+    errors = [(r,what) for r,(ok,what) in got.items() if not ok]
+    for r,what in sorted(errors, key=lambda e: 'Connection' in e[1]): # a lost connection is never the cause
+        raise RuntimeError(f'rank {r}: {what}')
 
 # %% ../nbs/13_parallel.ipynb #1f058334
 def in_processes(

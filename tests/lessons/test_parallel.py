@@ -332,7 +332,7 @@ def own_network():
     "A command that gives a process a network of its own, or None"
     if not (shutil.which('ip') and shutil.which('unshare') and shutil.which('nsenter')): return None
     for cmd in (['unshare','-n'], ['unshare','-rn']): # as root, or where everybody may
-        probe = 'unshare -n sleep 9 & sleep .5; ip link add a type veth peer name b netns $!; ok=$?; kill $!; exit $ok'
+        probe = 'unshare -n sleep 9 & sleep .5; ip link add m0 type veth peer name m1 netns $!; ok=$?; kill $!; exit $ok'
         if not subprocess.run([*cmd,'sh','-c',probe], capture_output=True).returncode: return cmd
 
 script = r'''
