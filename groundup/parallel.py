@@ -196,8 +196,11 @@ def resume(
     for t in state.values(): dist.broadcast(t, best)
     return restore(learner, state, settings)
 
-# %% ../nbs/13_parallel.ipynb #54b7baf9
-def _say(text): print(text, flush=True) # at once, also into a pipe
+# %% ../nbs/13_parallel.ipynb #b14d5342
+def _say(text):
+    "A line at once, and in one piece: all processes write into the same pipe"
+    sys.stdout.write(f'{text}\n')
+    sys.stdout.flush()
 
 def _one_epoch(l, epoch, epochs, rate):
     "The epoch's part of the schedule; the first process tells what came of it"
