@@ -208,6 +208,16 @@ def contents(nbs):
         lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else beside + lists
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
 
+def figures(nbs):
+    "How much there is, counted in the notebooks"
+    found = [c for p in sorted(nbs.glob('[0-9][0-9]_*.ipynb')) for c in cells(p)]
+    text = '\n'.join(source(c) for c in found)
+    checks = re.findall(r'^\s*(?:with raises|assert|same|test_\w+)\b', '\n'.join(source(c) for c in found if c['cell_type']=='code'), re.M)
+    counts = dict(lessons=len(list(nbs.glob('[0-9][0-9]_*.ipynb'))), exercises=len(re.findall(r'^ex\.\w+\.check\(', text, re.M)),
+                  questions=len(re.findall(r'^\*\*\d+\. ', text, re.M)))
+    counts["tests in the lessons' own cells"] = len(checks)
+    return '{.figures}\n' + ' · '.join(f'**{n:,}** {name}' for name,n in counts.items())
+
 def read(app, docname, text):
     "Sphinx calls this with each file's text before it parses it"
     if app.env.doc2path(docname).suffix!='.ipynb': return
@@ -215,6 +225,7 @@ def read(app, docname, text):
     seen = (code_cell(c) if c['cell_type']=='code' else md_cell(c) for c in nb['cells'])
     cs = [c for c in seen if c]
     if docname=='index':
+        cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures(nbs)}\n\n## ', 1)
         cs += contents(nbs)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'): cs = answers(cs, name)
@@ -240,6 +251,7 @@ def badges(app, doctree):
     for p in doctree.findall(nodes.paragraph):
         if any(r.get('refuri', '').startswith('https://colab.') for r in p.findall(nodes.reference)):
             p['classes'].append('badges')
+            if doc=='index': return
             file = '../'*doc.count('/') + f'_sources/{doc}.ipynb'
             p += [nodes.Text(' · '), addnodes.download_reference('', '', nodes.inline('', 'Download'), refuri=file)]
             if doc[:2].isdigit(): p += nodes.inline('', f'{reading_time(doctree)} min to read', classes=['reading'])
