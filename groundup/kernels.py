@@ -59,13 +59,14 @@ def _checked(a, b, out):
 def _array(t): return t.numpy() if isinstance(t, Tensor) else t
 def _in_order(x): return x if x.flags.carray else np.array(x, order='C')
 
-# %% ../nbs/12_kernels.ipynb #9b38482b
+# %% ../nbs/12_kernels.ipynb #511b3a7b
 def _arrays(a, b, out):
     "Three arrays in order in memory; a new one if `out` is None"
     size = _checked(a, b, out)
     x,y = _array(a),_array(b)
     if out is None: return _in_order(x), _in_order(y), np.empty(size, x.dtype)
     z = _array(out)
+    if not z.flags.writeable: raise ValueError('out is read-only')
     if not z.flags.carray: raise ValueError(f'out must lie in order in memory: its strides are {z.strides}')
     for name,t in dict(a=x, b=y).items():
         if np.shares_memory(t, z): raise ValueError(f'out shares memory with {name}, which is still read')
