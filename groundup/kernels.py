@@ -6,10 +6,10 @@
 __all__ = ['ROW', 'CACHE', 'compiled', 'loops_ijk', 'multiply', 'loops_jki', 'loops_ikj', 'tiles', 'jam', 'Row', 'zero', 'load',
            'store', 'fma', 'tile', 'simd', 'packed', 'matmul_packed']
 
-# %% ../nbs/12_kernels.ipynb #a4f9a191
+# %% ../nbs/12_kernels.ipynb #48258b23
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
-from numbers import Integral
 import numpy as np
 from torch import Tensor, from_numpy
 from .matmul import product_sizes
@@ -229,7 +229,13 @@ def packed(a, b, c): # (i,k), (k,j), (i,j)
             i = min(i, ni-6)
             for t,j in enumerate(js): tile(a[i:i+6], panels[t], c[i:i+6,min(j, nj-n):])
 
-# %% ../nbs/12_kernels.ipynb #491ad8ae
+# %% ../nbs/12_kernels.ipynb #fb0d3cfc
+def _share(threads, a, b, c):
+    "Let each thread fill some rows of `c`, in whole tiles"
+    step = 6*(len(a)//(6*threads)+1)
+    def work(k): packed(a[k:k+step], b, c[k:k+step])
+    with ThreadPoolExecutor(threads) as pool: list(pool.map(work, range(0, len(a), step)))
+
 def matmul_packed(
     a, # (i,k), a tensor or an array, float32 or float64
     b, # (k,j)
@@ -237,11 +243,6 @@ def matmul_packed(
     threads:int=1 # how many work at the same time
 ): # (i,j), of the kind of `a`
     "The product of two matrices; tensors get no gradient"
-    if not isinstance(threads, Integral) or threads<1:
+    if not isinstance(threads, int) or threads<1:
         raise ValueError(f'threads is {threads!r}: expected a whole number from 1 up')
-    def kernel(x, y, z):
-        if threads==1: return packed(x, y, z)
-        step = 6*(len(x)//(6*threads)+1) # rows for a thread, in whole tiles
-        parts = [slice(k, k+step) for k in range(0, len(x), step)]
-        with ThreadPoolExecutor(threads) as pool: list(pool.map(lambda s: packed(x[s], y, z[s]), parts))
-    return multiply(kernel, a, b, out)
+    return multiply(packed if threads==1 else partial(_share, threads), a, b, out)

@@ -14,10 +14,11 @@ from ..support.checker.exercise import Book, Wrong
 book = Book('12_kernels')
 progress = book.progress
 
-# %% ../../nbs/answers/12_kernels.ipynb #9890088a
-@book.exercise(inputs=[(40, 1, 4), (10, 3, 8), (16, 1, 4), (17, 1, 4), (5, 24, 4), (7, 16, 4), (3, 15, 4), (1, 5, 8)],
+# %% ../../nbs/answers/12_kernels.ipynb #8c4b65c7
+@book.exercise(inputs=[(40, 1, 4), (10, 3, 8), (16, 1, 4), (17, 1, 4), (5, 24, 4), (7, 16, 4),
+        (3, 15, 4), (1, 5, 8)],
     hints=['The number with index `k` begins at byte `k*stride*size`. In which line is that?',
-           'In line `byte//64`. If the step is no longer than a line, all lines from the first to the last are touched.',
+           'In line `byte//64`. If the step is no longer than a line, no line on the way is left out.',
            'If the step is a line or longer, each number has a line of its own.'],
     difficulty=1, minutes=5, waive=dict(negative='counts', square='numbers only', random='sizes by hand'))
 def cache_lines(n, stride, size): # three numbers -> number
@@ -46,15 +47,20 @@ def _(n, stride, size): return min(n, -(-n*stride*size//64))
 @cache_lines.mistake('a line has 64 numbers: it has 64 bytes')
 def _(n, stride, size): return cache_lines.fn(n, stride, 1)
 
-# %% ../../nbs/answers/12_kernels.ipynb #b55e4323
+# %% ../../nbs/answers/12_kernels.ipynb #f4410e15
 class _Counted(np.ndarray):
-    "An array that counts the numbers that are read from it"
+    "An array that counts the numbers that are read from it; a part of it counts when it is read in turn"
+    def __array_finalize__(self, whole): self.reads = getattr(whole, 'reads', None)
+    def __iter__(self): return (self[k] for k in range(len(self)))
     def __getitem__(self, key):
         got = super().__getitem__(key)
-        reads = getattr(self, 'reads', None)
-        if reads is None: return got
-        reads.append(np.size(got))
-        return np.asarray(got) if isinstance(got, np.ndarray) else got
+        if not isinstance(got, np.ndarray) and self.reads is not None: self.reads.append(1)
+        return got
+    def __array_ufunc__(self, ufunc, method, *args, **kwargs):
+        for o in args:
+            if isinstance(o, _Counted) and o.reads is not None: o.reads.append(o.size)
+        plain = [np.asarray(o) if isinstance(o, _Counted) else o for o in args]
+        return getattr(ufunc, method)(*plain, **kwargs)
 
 def _reads(f, a, b):
     "The product, and whether `b` was read more often than it has to be"
@@ -66,12 +72,13 @@ def _reads(f, a, b):
     if not reads: raise Wrong('No number of b was read by its index: write loops, and read `b[k,j]`.')
     return {'product':c, 'b is read once for two rows':reads<=(len(a)+1)//2*b.size}
 
-def _two(i, k, j, dtype=np.float64): return np.random.randn(i, k).astype(dtype), np.random.randn(k, j).astype(dtype)
+def _two(i, k, j, dtype=float): return tuple(np.random.randn(*s).astype(dtype) for s in ((i,k),(k,j)))
 
-@book.exercise(inputs=lambda: [(np.array([[1.,2,3],[4,-5,6],[7,8,9]]), np.array([[1.,-1],[2,0],[0,3]])), _two(4, 2, 3),
-        _two(5, 3, 4, np.float32), _two(1, 2, 3), (np.array([[0.,1],[2,0]]), np.array([[np.inf,1],[3,4]]))],
+@book.exercise(inputs=lambda: [(np.array([[1.,2,3],[4,-5,6],[7,8,9]]), np.array([[1.,-1],[2,0],[0,3]])),
+        _two(4, 2, 3), _two(5, 3, 4, np.float32), _two(1, 2, 3),
+        (np.array([[0.,1],[2,0]]), np.array([[np.inf,1],[3,4]]))],
     hints=['Let `i` go in steps of 2, and fill rows `i` and `i+1` of the result together.',
-           'In the innermost loop, read `x = b[k,j]` once, and add `a[i,k]*x` to one row and `a[i+1,k]*x` to another.',
+           'In the innermost loop, read `x = b[k,j]` once. Add `a[i,k]*x` and `a[i+1,k]*x` to the rows.',
            'If `ni` is odd, the last row is left. Give it loops of its own.'],
     difficulty=2, minutes=15, without='@', observe=_reads)
 def matmul_pairs(a, b): # (i,k), (k,j) -> (i,j)
@@ -175,9 +182,10 @@ def _(registers): return best_tile.fn(registers)[::-1]
 @best_tile.mistake('of equally good ones the one with more vectors is taken')
 def _(registers): return _best(registers, lambda r, v: r*v+v+1, lambda r, v: (_ratio(r, v),v))
 
-# %% ../../nbs/answers/12_kernels.ipynb #6f2d398b
-@book.exercise(inputs=lambda: [(torch.arange(14.).view(2, 7), 3), (torch.randn(3, 8), 4), (torch.randn(4, 5), 5),
-        (torch.randn(2, 9), 4), (torch.randn(5, 3).double(), 2), (torch.randn(8, 3).t(), 1)],
+# %% ../../nbs/answers/12_kernels.ipynb #c0667b53
+@book.exercise(inputs=lambda: [(torch.arange(14.).view(2, 7), 3), (torch.randn(3, 8), 4),
+        (torch.randn(4, 5), 5), (torch.randn(2, 9), 4), (torch.randn(5, 3).double(), 2),
+        (torch.randn(8, 3).t(), 1)],
     hints=['Panel `t` is `b[:,j:j+n]`, with `j = t*n`. How many are needed to cover all columns?',
            'As many as `range(0, nj, n)` has entries. The last one has to begin at `nj-n` at the latest.',
            '`torch.stack([b[:,min(j, nj-n):][:,:n] for j in range(0, nj, n)])`'],
@@ -320,7 +328,7 @@ def _(n, tile, threads):
 @shares.mistake('that is first row and number of rows: first row and end are asked for')
 def _(n, tile, threads): return [(i,j-i) for i,j in shares.fn(n, tile, threads)]
 
-# %% ../../nbs/answers/12_kernels.ipynb #2faaf5e2
+# %% ../../nbs/answers/12_kernels.ipynb #ba1f33ac
 def _bits(f, x):
     "The result, and its bits if it has the dtype of the input"
     y = f(x)
@@ -332,8 +340,8 @@ def _from_bits(*hexes): return torch.tensor(hexes, dtype=torch.int32).view(torch
 @book.exercise(inputs=lambda: [torch.tensor([torch.pi,1/3,-2.7,0.,1.]), torch.randn(20), torch.randn(9)*1e30,
         _from_bits(0x3f801000, 0x3f803000, -0x407ff000, -0x407fd000, 0x3f800fff, 0x3f801001),
         torch.tensor([torch.inf,-torch.inf,2.]), torch.tensor([torch.nan,1.1])],
-    hints=['`i = x.view(torch.int32)` are the bits. `i & ~0x1fff` cuts off the last 13. To round, add something first.',
-           'Half of the last place that stays is `0x1000`. Added before the cut, it rounds up what is half or more.',
+    hints=['`i = x.view(torch.int32)` are the bits. `i & ~0x1fff` cuts off the last 13. To round, add first.',
+           'Half of the last place that stays is `0x1000`. Add it before the cut, and a half rounds up.',
            'In the middle the last bit that stays decides: add `0x0fff + ((i>>13) & 1)`.'
            ' And give back `x` where it is not finite.'],
     difficulty=3, minutes=15, observe=_bits)
@@ -375,13 +383,15 @@ def _(x): return x.bfloat16().float()
 @to_tf32.mistake('NaN is not left as it is: give back `x` where it is not finite')
 def _(x): return torch.where(x.isnan(), x.new_tensor(torch.inf), to_tf32.fn(x))
 
-# %% ../../nbs/answers/12_kernels.ipynb #85f62cf2
-@book.exercise(inputs=lambda: [torch.tensor([2.**24,1,1,1,1,1,1]), torch.full((1000,), .1), torch.tensor([1.,2.**-30]*40),
-        torch.tensor([1e8]+[5.,2.]*20+[-1e8]), torch.rand(2000)*100-30, torch.tensor([5.])],
+# %% ../../nbs/answers/12_kernels.ipynb #b3644da4
+@book.exercise(inputs=lambda: [torch.tensor([2.**24,1,1,1,1,1,1]), torch.full((1000,), .1),
+        torch.tensor([1.,2.**-30]*40), torch.tensor([2.**24]+[2.5,.75]*300),
+        torch.rand(2000)*100-30, torch.tensor([5.])],
     hints=['Keep two numbers: the sum `s`, and `lost`, what was added too much the last time.',
            '`y = v-lost` is what should be added now. The new sum is `t = s+y`.',
            'The sum has grown by `t-s`, and should have by `y`: `lost = (t-s)-y`.'],
-    difficulty=2, minutes=10, without=('sum','fsum','double','float64','cumsum'), rtol=1e-9, waive=dict(square='vectors'))
+    difficulty=2, minutes=10, without=('sum','fsum','double','float64','item','tolist'), rtol=1e-9,
+    waive=dict(square='vectors'))
 def kahan(x): # (n,) float32 -> () float32
     "A sum in float32 that keeps what each addition loses"
     s = lost = x.new_zeros(())
