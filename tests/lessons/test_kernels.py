@@ -68,8 +68,8 @@ def test_long_and_wide(i, k, j):
     "More panels than are packed at a time, and fewer rows or columns than a tile has"
     for dtype in tolerance:
         a,b = matrix(i, k, dtype, '', 2),matrix(k, j, dtype, 'turned', 3)
-        got,want = matmul_packed(a, b).double(),a.double()@b.double()
-        assert (got-want).abs().max()<=torch.finfo(dtype).eps*k**.5*30
+        got,x,y = matmul_packed(a, b).double(),a.double(),b.double()
+        assert ((got-x@y).abs()<=.51*torch.finfo(dtype).eps*k*(x.abs()@y.abs())).all() # what k roundings may add up to
 
 @pytest.mark.parametrize('make', [lambda x: x[::-1,::-1], lambda x: x.T.copy().T, lambda x: np.broadcast_to(x[:1], x.shape),
     lambda x: np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape), lambda x: x[:,:0], lambda x: x[:0]])
@@ -183,7 +183,9 @@ def test_compiled_at_the_first_call_and_kept(tmp_path):
 
 def test_where_nothing_can_be_written(monkeypatch):
     from numba.core import caching
-    monkeypatch.setattr(caching.FunctionCacheImpl, '_locator_classes', [])
+    owner = next(o for o in vars(caching).values() if '_locator_classes' in getattr(o, '__dict__', {}))
+    monkeypatch.setattr(owner, '_locator_classes', [])
+    with pytest.raises(RuntimeError, match='no locator'): njit(cache=True)(tiles.py_func)
     f = kernels.compiled(tiles.py_func)
     same(multiply(f, x, y), x@y)
 
