@@ -61,11 +61,11 @@ def rows(jobs):
     return res
 
 def verdict(row, base, floor, slack=1.2):
-    """'slower' or 'faster' than a row of the baseline, or ''. Three quarters of the rounds must be beyond the slack, and the
-    difference to the time that the baseline's ratio lets one expect must be beyond the floor"""
+    """'slower' or 'faster' than a row of the baseline, or ''. Three quarters of the rounds must be beyond the slack and beyond
+    three quarters of the baseline's, and the difference to the time that its ratio lets one expect must be beyond the floor"""
     expected = base['ratio']*row['seconds']/row['ratio']
-    if row['low']>slack*base['ratio'] and row['seconds']-expected>floor: return 'slower'
-    if row['high']<base['ratio']/slack and expected-row['seconds']>floor: return 'faster'
+    if row['low']>max(slack*base['ratio'], base['high']) and row['seconds']-expected>floor: return 'slower'
+    if row['high']<min(base['ratio']/slack, base['low']) and expected-row['seconds']>floor: return 'faster'
     return ''
 
 def compare(new, base, floor):

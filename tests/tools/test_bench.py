@@ -20,6 +20,9 @@ def row(seconds, ratio, low=None, high=None, job='a', way='ours'):
     (row(2.6, 1.), ''), (row(.65, 1.3), 'slower')]) # a machine that is slower or faster altogether
 def test_verdict(new, said): eq(verdict(new, row(1., 1.), floor=2e-6), said)
 
+def test_a_baseline_that_was_unsure():
+    for ratio,said in ((1.3,''),(1.5,'slower'),(.7,''),(.5,'faster')): eq(verdict(row(ratio, ratio), row(1., 1., .6, 1.4), 0.), said)
+
 def test_rows():
     "The ratio is of the same round: a round in which the machine was slow does not count more"
     ref,ours = rows({'a':dict(ref=[1.,2.,10.,1.], ours=[2.,4.,20.,3.])})
