@@ -12,7 +12,7 @@ from ..checker.compare import Outcome, Wrong
 from ..checker.verdict import brief, cut
 from ..testing import kind
 
-# %% ../../../nbs/support/grade/plain.ipynb #0935ac3d
+# %% ../../../nbs/support/grade/plain.ipynb #cc8cbda0
 most_numbers,deepest = 300_000,20
 
 def _tensor(x):
@@ -21,7 +21,8 @@ def _tensor(x):
     with torch._C.DisableTorchFunctionSubclass():
         x = x.as_subclass(torch.Tensor).detach()
         if x.layout!=torch.strided or x.device.type!='cpu' or x.is_quantized or x.numel()>most_numbers: return
-        raw = x.resolve_conj().resolve_neg().contiguous().view(-1).view(torch.uint8).numpy().tobytes() if x.numel() else b''
+        flat = torch.empty(x.numel(), dtype=x.dtype).copy_(x.resolve_conj().resolve_neg().reshape(-1))
+        raw = flat.view(torch.uint8).numpy().tobytes() if len(flat) else b''
     return ['tensor', str(x.dtype).removeprefix('torch.'), [*x.shape], base64.b64encode(raw).decode()]
 
 def _array(x):
