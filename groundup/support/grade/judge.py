@@ -57,7 +57,7 @@ def definitions(
             else: [space.pop(o.id, None) for o in ast.walk(body[i]) if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store)]
     return space | found
 
-# %% ../../../nbs/support/grade/judge.ipynb #f4876686
+# %% ../../../nbs/support/grade/judge.ipynb #ebb2e13a
 def verdict(
     e, # an `Exercise`
     told:list, # of dicts: what the submission's process said about it
@@ -67,7 +67,7 @@ def verdict(
     "The verdict on what a submission's process told"
     n,last = e.__name__,0
     for k,(s,o) in enumerate(zip(seeds, told)):
-        if 'failed' in o: return Verdict(n, 'failed', [str(o['failed'])[:1000]])
+        if 'failed' in o: return Verdict(n, 'misuse', [str(o['failed'])[:1000]])
         if o.get('seed')!=k: break
         if o.get('kind') in ('unwritten','misuse'): return Verdict(n, o['kind'], [str(t)[:1000] for t in o['says'][:5]])
         cases = e.cases(s)
@@ -77,10 +77,10 @@ def verdict(
             if k: v.says.insert(0, 'Right on the inputs that the lesson checks, wrong on others.')
             return v
         last = k+1
-    if last<len(seeds): return Verdict(n, 'failed', ['Its process did not tell what comes of it.'])
+    if last<len(seeds): return Verdict(n, 'misuse', ['Its process did not tell what comes of it.'])
     return e.kept(f if f is not None else 0, sum(len(e.cases(s)) for s in seeds))
 
-# %% ../../../nbs/support/grade/judge.ipynb #a8564ea5
+# %% ../../../nbs/support/grade/judge.ipynb #e1ebf926
 @dataclass
 class Row:
     "What came of a submission"
@@ -112,11 +112,11 @@ def judge(
     except Exception: told,end,why = {},None,'it sent what is no result'
     made = definitions(sub['cells'])
     for n,e in exercises.items():
-        if n in sub['broken']: v = Verdict(n, 'failed', [sub['broken'][n]])
-        elif n not in told: v = Verdict(n, 'failed', [f'Its process did not come so far: {why}.'])
+        if n in sub['broken']: v = Verdict(n, 'misuse', [sub['broken'][n]])
+        elif n not in told: v = Verdict(n, 'misuse', [f'Its process did not come so far: {why}.'])
         else:
             try: v = verdict(e, told[n], seeds, made.get(n))
-            except Exception as err: v = Verdict(n, 'failed', [f'What its process told makes no sense: {type(err).__name__}.'])
+            except Exception as err: v = Verdict(n, 'misuse', [f'What its process told makes no sense: {type(err).__name__}.'])
         row.verdicts.append(v)
     if not end: row.remarks.insert(0, f'its process ended early: {why}')
     else: row.remarks += [f'changed `{str(s)[:100]}`' for s in end.get('changed', [])[:20]]

@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 from .judge import Row
 
-# %% ../../../nbs/support/grade/report.ipynb #2d5a8ff1
-kinds = dict(right='right', wrong='wrong', rule='rule broken', unwritten='not written', failed='did not run', misuse='did not run')
+# %% ../../../nbs/support/grade/report.ipynb #b55b856e
+kinds = dict(right='right', wrong='wrong', rule='rule broken', unwritten='not written', misuse='not checked')
 
 def _cell(s):
     "A text that is no formula for a spreadsheet, in one line"
@@ -41,10 +41,10 @@ def answers(
     head = ['notebook','lesson','exercise','verdict','mistake','says']
     return _csv([head, *([r.name, r.lesson, v.name, kinds[v.kind], v.mistake or '', ' '.join(v.says)] for r in rows for v in r.verdicts)])
 
-# %% ../../../nbs/support/grade/report.ipynb #80850e16
+# %% ../../../nbs/support/grade/report.ipynb #56021698
 _style = '''body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color-scheme:light dark}
 table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #8888;padding:.2rem .6rem;text-align:left;vertical-align:top}
-.right{background:#2a9d5c33}.wrong{background:#d6454533}.rule{background:#c98a0033}.failed,.misuse{background:#8888}.unwritten{opacity:.75}
+.right{background:#2a9d5c33}.wrong{background:#d6454533}.rule{background:#c98a0033}.misuse{background:#8888}.unwritten{opacity:.75}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}summary{cursor:pointer}.wide{overflow-x:auto}'''
 
 def _esc(s): return html.escape(str(s).encode(errors='backslashreplace').decode())

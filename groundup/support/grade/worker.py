@@ -13,7 +13,7 @@ from ..checker.compare import caught
 from ..checker.verdict import Verdict
 from .plain import encode_outcome
 
-# %% ../../../nbs/support/grade/worker.ipynb #d23648c5
+# %% ../../../nbs/support/grade/worker.ipynb #c701abe9
 @contextmanager
 def limited(
     most:float # seconds
@@ -35,13 +35,17 @@ def run(
     for c in cells:
         linecache.cache[c['file']] = len(c['source']),None,c['source'].splitlines(True),c['file']
         body,trouble = ast.parse(c['source']).body,None
+        answer = any(name for _,name in c['steps'])
         for i,name in c['steps']:
+            if trouble and answer:
+                if name: failed[name] = trouble
+                continue
             try:
                 with limited(most):
                     if not name: exec(compile(ast.Module([body[i]], []), c['file'], 'exec', dont_inherit=True), space)
                     else: found[name] = _given(body[i].value, c['file'], space)
             except BaseException as e:
-                trouble = trouble or f'`{type(e).__name__}: {str(e)[:300]}` in line {body[i].lineno} of its cell.'
+                trouble = f'`{type(e).__name__}: {str(e)[:300]}` in line {body[i].lineno} of its cell.'
                 if name: failed[name] = trouble
     return found, failed
 
