@@ -20,7 +20,7 @@ groundup_lib = cfg['lib_name']
 code = [*sorted(root.glob('docs/*.py')), root/groundup_lib/'_modidx.py']
 groundup_state = sha256(b''.join(p.read_bytes() for p in code) + str(notebooks()).encode()).hexdigest()
 
-extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'page', 'sphinx_copybutton',
+extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'lists', 'code_links', 'page', 'sphinx_copybutton',
               'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']
 exclude_patterns = ['**/.ipynb_checkpoints']
 templates_path = ['_templates']

@@ -4,7 +4,8 @@
 - `index` gets the table of contents, which would show as text in JupyterLab.
 - A `check` cell of a lesson gets a link to that exercise's hints.
 - An answers page folds what a learner should not see yet."""
-import ast, json, re, yaml
+import ast, json, math, re, yaml
+from functools import cache
 from pathlib import Path
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell as md
@@ -169,6 +170,27 @@ def with_hints(cs, lesson, path):
         m = c['cell_type']=='code' and re.search(r'^ex\.(\w+)\.check\(', source(c), re.M)
         if m and m[1] in known: yield md(f'{{.to-answer}}\n[Hints and answer for `{m[1]}`](#{lesson}-{m[1]})')
 
+# --- links into lessons
+
+@cache
+def linked(nbs):
+    "The cells that other pages name, as JupyterLab does: `04_init.ipynb#cell-id=3363ab26`"
+    return {i for p in nbs.glob('*.ipynb') for c in cells(p, 'markdown') for i in re.findall(r'ipynb#cell-id=(\w+)', source(c))}
+
+def with_targets(cs, nbs):
+    "Places to link to: before each question, and before each cell that another page names"
+    for c in cs:
+        if c.get('id') in linked(nbs): yield md(f"(cell-{c['id']})=")
+        if c['cell_type']=='markdown': c['source'] = re.sub(r'^(?=\*\*(\d+)\. .+\*\*$)', r'(question-\1)=\n', source(c), flags=re.M)
+        yield c
+
+def label(term): return 'term-' + re.sub(r'\W+', '-', term.lower())
+
+def glossary(c):
+    "An entry of the glossary gets a place to link to; its other forms, which only links need, are left out"
+    c['source'] = re.sub(r'^- \*\*(.+?)\*\*.*?: ', lambda m: f'- ({label(m[1])})=\n  **{m[1]}**: ', source(c), flags=re.M)
+    return c
+
 # --- pages
 
 def contents(nbs):
@@ -177,10 +199,24 @@ def contents(nbs):
         name = title(cells(p)).removeprefix('Answers: ')
         if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
         return f"{name} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
+    lists = ['All questions <reference/questions>', 'All exercises <reference/exercises>', 'All names <reference/index>']
+    first = {'index': -1, 'glossary': 0, 'notation': 1, 'myths': 2}
+    beside = sorted((p for p in nbs.glob('*.ipynb') if not p.stem[:2].isdigit()), key=lambda p: (first.get(p.stem, 3), p.stem))
+    beside = [entry(p) for p in beside if p.stem!='index']
     for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'answers/[0-9][0-9]_*'),
-                            ('Reference', ''), ('For authors', 'support/**/*')):
-        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else ['All names <reference/index>']
+                            ('Look up', ''), ('For authors', 'support/**/*')):
+        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else beside + lists
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
+
+def figures(nbs):
+    "How much there is, counted in the notebooks"
+    found = [c for p in sorted(nbs.glob('[0-9][0-9]_*.ipynb')) for c in cells(p)]
+    text = '\n'.join(source(c) for c in found)
+    checks = re.findall(r'^\s*(?:with raises|assert|same|test_\w+)\b', '\n'.join(source(c) for c in found if c['cell_type']=='code'), re.M)
+    counts = dict(lessons=len(list(nbs.glob('[0-9][0-9]_*.ipynb'))), exercises=len(re.findall(r'^ex\.\w+\.check\(', text, re.M)),
+                  questions=len(re.findall(r'^\*\*\d+\. ', text, re.M)))
+    counts["tests in the lessons' own cells"] = len(checks)
+    return '{.figures}\n' + ' · '.join(f'**{n:,}** {name}' for name,n in counts.items())
 
 def read(app, docname, text):
     "Sphinx calls this with each file's text before it parses it"
@@ -189,24 +225,36 @@ def read(app, docname, text):
     seen = (code_cell(c) if c['cell_type']=='code' else md_cell(c) for c in nb['cells'])
     cs = [c for c in seen if c]
     if docname=='index':
+        cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures(nbs)}\n\n## ', 1)
         cs += contents(nbs)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'): cs = answers(cs, name)
     elif docname[:2].isdigit():
-        cs = with_hints(set_up(cs), name, nbs/f'answers/{name}.ipynb')
+        cs = with_targets(with_hints(set_up(cs), name, nbs/f'answers/{name}.ipynb'), nbs)
         app.env.note_dependency(nbs/f'answers/{name}.ipynb')
+    elif docname=='glossary': cs = map(glossary, cs)
+    else:
+        for c in cs: c['source'] = re.sub(r'\d\d_\w+\.ipynb#cell-id=(\w+)', r'#cell-\1', source(c))
     nb['cells'] = list(cs)
     nb['metadata'] = {'language_info': {'name': 'python', 'pygments_lexer': 'course'}}
     text[0] = json.dumps(nb)
 
+def reading_time(doctree):
+    "Minutes, to the next five: 200 words of prose or 20 lines of code are one"
+    words = sum(len(p.astext().split()) for p in doctree.findall(nodes.paragraph))
+    lines = sum(len(c.astext().splitlines()) for c in doctree.findall(nodes.literal_block) if c.get('language')=='course')
+    return 5*math.ceil((words/200+lines/20)/5)
+
 def badges(app, doctree):
-    "The line with the link to Colab gets one that downloads the notebook"
+    "The line with the link to Colab gets one that downloads the notebook, and a lesson the time that it takes to read"
     doc = app.env.current_document.docname
     for p in doctree.findall(nodes.paragraph):
         if any(r.get('refuri', '').startswith('https://colab.') for r in p.findall(nodes.reference)):
             p['classes'].append('badges')
+            if doc=='index': return
             file = '../'*doc.count('/') + f'_sources/{doc}.ipynb'
             p += [nodes.Text(' · '), addnodes.download_reference('', '', nodes.inline('', 'Download'), refuri=file)]
+            if doc[:2].isdigit(): p += nodes.inline('', f'{reading_time(doctree)} min to read', classes=['reading'])
             return
 
 class Course(Lexer):

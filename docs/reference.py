@@ -97,7 +97,7 @@ class Names:
         imports = self.pages[page].imports if page in self.pages else {}
         for f in (self.full(t, mod), imports.get(head, '')+dot+rest):
             if f in self.own: return f, ''
-            if '.' in f and (url := self.foreign.doc(f)): return '', url
+            if '.' in f and not f.startswith(f'{self.lib}.') and (url := self.foreign.doc(f)): return '', url
         if any(t in b.exercises for b in self.pages.values() if self.module_of(b.doc)==mod): return
         same = [f for f in self.own if f.endswith('.'+t)]
         if len(same)==1 and re.search('[._]', t): return same[0], ''      # a plain word may mean something else

@@ -70,8 +70,8 @@ def normalise_grad(
 # %% ../nbs/08_calculus.ipynb #d61789be
 def _logsumexp(z, dim):
     "log Σ exp(z) along `dim`, which stays with size 1"
-    c = z.amax(dim, keepdim=True)
-    c = c.masked_fill(c.isinf(), 0) # a row of -inf: -inf minus -inf would be nan
+    top = torch.finfo(z.dtype).max
+    c = z.amax(dim, keepdim=True).clamp(-top, top) # finite: -inf minus -inf would be nan
     return c + (z-c).exp().sum(dim, keepdim=True).log()
 
 # %% ../nbs/08_calculus.ipynb #98435a23
@@ -122,20 +122,17 @@ def log_softmax(
     return logp, (lambda g: log_softmax_grad(g, logp, dim),), logp
 
 # %% ../nbs/08_calculus.ipynb #ee284c26
-def _check_targets(input, target, ignore_index):
+def _rows(input, target, ignore_index):
+    "The rows that count: all of them, or those not marked. A target that is no class is an error"
     n,c = input.shape
     if target.shape!=(n,):
         raise ValueError(f'target is {tuple(target.shape)}, input is {(n,c)}: one class for each row')
     if target.is_floating_point(): raise TypeError(f'target is {target.dtype}: classes are whole numbers')
-    bad = ((target<0) | (target>=c)) & (target!=ignore_index)
+    if n and 0<=target.amin().item() and target.amax().item()<c and not 0<=ignore_index<c: return slice(None)
+    rows = target!=ignore_index
+    bad = rows & ((target<0) | (target>=c))
     if bad.any(): raise ValueError(f'target has class {target[bad][0].item()}: there are classes 0 to {c-1}')
-
-def _places(target, keep): return target.where(keep, 0)[:,None].long() # (i,1)
-
-def _count(keep, reduction):
-    if reduction not in ('mean','sum'):
-        raise ValueError(f"reduction is {reduction!r}: 'mean' and 'sum' are known")
-    return keep.sum() if reduction=='mean' else 1
+    return rows
 
 # %% ../nbs/08_calculus.ipynb #be14a7b1
 @operation(1)
@@ -147,24 +144,27 @@ def cross_entropy(
     label_smoothing:float=0. # the share of the target that is spread over all classes
 )->Tensor: # ()
     "How surprising the true classes are, as `torch.nn.functional.cross_entropy`"
-    _check_targets(input, target, ignore_index)
-    logp,keep = input-_logsumexp(input, 1),target!=ignore_index # (i,c), (i,)
-    own = logp.gather(1, _places(target, keep)).squeeze(1) # (i,), the true class of each row
-    each = label_smoothing*logp.mean(1) + (1-label_smoothing)*own if label_smoothing else own
-    total = -each[keep].sum()/_count(keep, reduction)
+    if reduction not in ('mean','sum'): raise ValueError(f"reduction is {reduction!r}: 'mean' and 'sum' are known")
+    rows,logp = _rows(input, target, ignore_index),input-_logsumexp(input, 1)
+    each = logp[rows].gather(1, target[rows,None].long()) # (i,1), the true class of each row
+    if label_smoothing: each = label_smoothing*logp[rows].mean(1, keepdim=True) + (1-label_smoothing)*each
+    total = each.mean() if reduction=='mean' else each.sum()
     rule = lambda g: g*cross_entropy_grad(logp, target, ignore_index, reduction, label_smoothing)
-    return total, (rule,), logp, target
+    return -total, (rule,), logp, target
 
+# %% ../nbs/08_calculus.ipynb #9275a929
 def cross_entropy_grad(
     logp:Tensor, # (i,c), what `log_softmax` gave
     target:Tensor, # (i,)
     ignore_index:int=-100, reduction:str='mean', label_smoothing:float=0. # as for `cross_entropy`
 )->Tensor: # (i,c)
     "The gradient of `cross_entropy` with respect to the scores: `p` minus the target"
-    keep = target!=ignore_index
-    d = logp.exp()-label_smoothing/logp.shape[1]
-    d.scatter_add_(1, _places(target, keep), d.new_full((len(d),1), label_smoothing-1))
-    return d*keep[:,None]/_count(keep, reduction)
+    rows = _rows(logp, target, ignore_index)
+    d = logp[rows].exp()-label_smoothing/logp.shape[1]
+    d.scatter_add_(1, target[rows,None].long(), d.new_full((len(d),1), label_smoothing-1))
+    out = torch.zeros_like(logp) # rows that do not count
+    out[rows] = d/len(d) if reduction=='mean' else d
+    return out
 
 # %% ../nbs/08_calculus.ipynb #568c7513
 @operation(3)

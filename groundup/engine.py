@@ -6,7 +6,6 @@
 __all__ = ['ReluFunction', 'graph_order', 'Var', 'record', 'draw_graph', 'same_as_torch']
 
 # %% ../nbs/06_engine.ipynb #57f43ee3
-import copy
 from functools import wraps
 from numbers import Real
 import torch
@@ -91,14 +90,16 @@ def record(
     rules = got[1] if isinstance(got, tuple) and len(got)>1 else None
     if not isinstance(rules, (tuple,list)) or len(rules)!=len(operands):
         raise TypeError(f'{_op(f)} must give a result and a tuple with a rule for each operand')
-    v = Var(got[0])
-    links = [(o, r if o.requires_grad else None) for o,r in zip(operands, rules) if isinstance(o, Var)]
-    if any(rule for _,rule in links):
-        v._wanted,v.op,v.links = True,_op(f),links
+    v,links = Var(got[0]),[]
+    for o,rule in zip(operands, rules):
+        if isinstance(o, Var): links.append((o, rule if o._wanted else None))
+        if isinstance(o, Var) and o._wanted:
+            v._wanted = True
+            if o.data.dtype!=v.data.dtype:
+                raise TypeError(f'dtypes differ: {o.dtype} became {v.dtype} in {_op(f)}')
+    if v._wanted:
+        v.op,v.links = _op(f),links
         v.kept = [(t, t._version) for t in got[2:] if isinstance(t, Tensor)]
-        for o,rule in links:
-            if rule and o.data.dtype!=v.data.dtype:
-                raise TypeError(f'dtypes differ: {o.dtype} became {v.dtype} in {v.op}')
     return v
 
 # %% ../nbs/06_engine.ipynb #49b0708b
@@ -126,8 +127,9 @@ def backward(self:Var,
     "Put the gradient of this result into `.grad` of all Vars it was computed from; leaves add it up"
     grads = {self:_first_gradient(self, gradient)}
     for v in reversed(graph_order(self)):
-        if any(t._version!=n for t,n in v.kept):
-            raise RuntimeError(f'a tensor that {v.op!r} needs for the way back was changed in place')
+        for t,n in v.kept:
+            if t._version!=n:
+                raise RuntimeError(f'a tensor that {v.op!r} needs for the way back was changed in place')
         for p,rule in v.links:
             if rule is None: continue
             d = _checked(rule(grads[v]), p, f'a rule of {v.op!r} gave', 'its operand is')
@@ -200,7 +202,8 @@ def _method(*names):
 def _matmul(a, b): # (i,k), (k,j), perhaps with axes before
     out,shapes = a@b,(tuple(a.shape),tuple(b.shape))
     if min(map(len, shapes))<2: raise ValueError('@ takes matrices, use unsqueeze: {} @ {}'.format(*shapes))
-    return out, (lambda g: _fit(g@b.mT, a), lambda g: _fit(a.mT@g, b)), a, b
+    turned = b.mT.is_contiguous() # its numbers stand column by column: so shall those of its gradient
+    return out, (lambda g: _fit(g@b.mT, a), lambda g: _fit((g.mT@a).mT if turned else a.mT@g, b)), a, b
 
 # %% ../nbs/06_engine.ipynb #649c9396
 @_method('neg','__neg__')
@@ -214,11 +217,11 @@ def _pow(a, exponent):
     if not isinstance(n := exponent, Real): raise TypeError(f'exponent is a {type(n).__name__}, not a number')
     return a**n, (lambda g: g*(n*a**(n-1)) if n else torch.zeros_like(g),), a
 @_method('relu')
-def _relu(a): return (out := a.clamp_min(0)), (lambda g: g.masked_fill(out<=0, 0),), out
+def _relu(a): return (out := a.clamp_min(0)), (lambda g: g.where(out.bool(), 0),), out # True where not 0
 @_method('clamp_min')
 def _clamp_min(a, min):
-    small = ~(a>=min) # a number that is none counts as small
-    return a.clamp_min(min), (lambda g: g.masked_fill(small, 0),)
+    large = a>=min # a number that is none is not
+    return a.clamp_min(min), (lambda g: g.where(large, 0),)
 
 # %% ../nbs/06_engine.ipynb #d245e10c
 def _spread(shape, dim):
@@ -248,11 +251,8 @@ def _unsqueeze(a, dim): return a.unsqueeze(dim), (lambda g: g.reshape(a.shape),)
 def _t(a): return a.t(), (lambda g: g.t(),)
 @_method('__getitem__')
 def _getitem(a, i):
-    i = copy.deepcopy(i)
-    def rule(g):
-        places = torch.arange(a.numel(), device=a.device).view(a.shape)[i].reshape(-1)
-        return g.new_zeros(a.numel()).index_add(0, places, g.reshape(-1)).view(a.shape)
-    return a[i], (rule,)
+    places = torch.arange(a.numel(), device=a.device).view(a.shape)[i]
+    return a[i], (lambda g: g.new_zeros(a.shape).put_(places, g, accumulate=True),)
 
 # %% ../nbs/06_engine.ipynb #3eb61598
 def _in_place(sign):

@@ -12,8 +12,8 @@ state = '.groundup.json' # in work/: for each file, the versions the learner has
 
 
 def files(nbs):
-    "What learners get: the map, lessons, answers and their images, as paths below `nbs`"
-    pats = 'index.ipynb', '[0-9][0-9]_*.ipynb', 'answers/*.ipynb', 'images/**/*'
+    "What learners get: the map, lessons, pages to look things up, answers and images, as paths below `nbs`"
+    pats = '*.ipynb', 'answers/*.ipynb', 'images/**/*'
     return [o.relative_to(nbs) for pat in pats for o in sorted(nbs.glob(pat)) if o.is_file() and not o.name.startswith('.')]
 
 def content(path):

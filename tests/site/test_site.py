@@ -14,6 +14,7 @@ import project
 from project import cfg, directives, nbs as NBS, root as ROOT, source as src
 
 OUT = ROOT/'_docs/html'
+sys.path.insert(0, str(ROOT/'docs'))
 LIB, BASE, SITE = cfg['lib_name'], cfg['doc_baseurl']+'/', cfg['doc_host']+cfg['doc_baseurl']+'/'
 COLAB = f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{cfg['nbs_path']}/"
 LESSONS = sorted(p.stem for p in NBS.glob('[0-9][0-9]_*.ipynb'))
@@ -218,6 +219,35 @@ def test_order(pages):
         assert step(a, 'right-next')==[f'{b}.html'] and step(b, 'left-prev')==[f'{a}.html']
     assert not step(LESSONS[-1], 'right-next')
 
+def test_lists(pages):
+    "All questions and all exercises of the lessons, each with its links"
+    asked = [int(n) for l in LESSONS for n in re.findall(r'^\*\*(\d+)\. ', '\n'.join(map(src, cells(l))), re.M)]
+    hrefs = pages['reference/questions.html'].hrefs()
+    assert [int(h.split('#question-')[1]) for h in hrefs if '#question-' in h]==asked
+    hrefs = pages['reference/exercises.html'].hrefs()
+    for l in LESSONS:
+        names = set(re.findall(r'^ex\.(\w+)\.check\(', '\n'.join(map(src, cells(l))), re.M))
+        assert sorted(h.split('#your-turn-')[1] for h in hrefs if h.startswith(f'../{l}.html#'))==sorted(n.lower().replace('_', '-').strip('-') for n in names)
+        assert len([h for h in hrefs if h.startswith(f'../answers/{l}.html#')])==len(names)
+
+def test_glossary(pages, site):
+    "Terms stand in order, each once; a lesson leads to each at most once, and to many"
+    heads = re.findall(r'^- \*\*(.+?)\*\*', '\n'.join(map(src, cells('glossary'))), re.M)
+    assert heads==sorted(heads, key=str.lower) and len(heads)==len(set(heads))
+    for l in LESSONS:
+        to = [h for h in pages[f'{l}.html'].hrefs() if h.startswith('glossary.html#')]
+        assert len(to)==len(set(to)) > 5, l
+
+def test_names_in_code(site):
+    "The course's and PyTorch's names lead on, a variable of the same name does not; what has no colour is no element"
+    code = lambda name: ''.join(re.findall(r'<div class="highlight"><pre>(.*?)</pre>', (site/name).read_text(encoding='utf-8'), re.S))
+    links = dict((m[2], m[1]) for m in re.finditer(r'<a class="n[cf]?" href="([^"]+)"[^>]*>(\w+)</a>', code('07_module.html')))
+    assert links['Var']=='reference/engine.html#groundup.engine.Var' and links['SGD'].endswith('#groundup.module.SGD')
+    assert links['one_hot'].endswith('#torch.nn.functional.one_hot') and not {'x','y','w','loss','median'} & set(links)
+    assert not [n for n in LESSONS if re.search(r'<span class="(n|p|w)">', code(f'{n}.html'))]
+    taken = importlib.import_module('code_links').taken
+    assert taken('%timeit -o -n 5 f(a)\nb = [c for c in d]\ndef g(e, *h): i = 1')==set('bcehi') and taken('1 +')==set()
+
 def test_builds_take_turns(tmp_path):
     "They share a folder: a second build waits for the first"
     fcntl = pytest.importorskip('fcntl')
@@ -314,6 +344,7 @@ def axe(page, code=20, rules=None):
 KINDS = ['index.html', f'{LESSONS[0]}.html', f'answers/{ANSWERS[0]}.html', 'reference/index.html',
          f'reference/{LESSONS[0][3:]}.html', 'search.html?q=product', 'no/such/page']
 VIEWS = [(p, w, 'light dark') for p in KINDS for w in (1280, 390)] + [(p, 320, 'light') for p in KINDS]
+VIEWS += [(f'{n}.html', 390, 'light dark') for n in ('glossary', 'notation', 'myths', 'reference/questions', 'reference/exercises')]
 VIEWS += [(f'{n}.html', 390, 'dark') if i%2 else (f'{n}.html', 1280, 'light') for i,n in enumerate(LESSONS[1:], 1)]
 
 @pytest.mark.parametrize('path,width,schemes', VIEWS)

@@ -282,7 +282,7 @@ def test_help_names_every_command():
     out = subprocess.run(['make', '-C', str(root)], capture_output=True, text=True).stdout
     assert set(re.findall(r'^ +make (\w+) +\w', out, re.M)) == targets
 
-@pytest.mark.parametrize('file', ['README.md', 'CONTRIBUTING.md', '.ci/run', '.github/workflows/test.yaml', '.github/workflows/docs.yaml'])
+@pytest.mark.parametrize('file', ['README.md', 'CONTRIBUTING.md', 'RELEASING.md', '.ci/run', '.github/workflows/test.yaml', '.github/workflows/docs.yaml'])
 def test_commands_exist(file):
     "Each `make ...` in a text is a command of the Makefile"
     text = (root/file).read_text(encoding='utf8')
@@ -305,6 +305,20 @@ def test_workflows(workflow):
     assert tuple(int(o) for o in pythons[0].split('.')) == minimum
     assert pythons == sorted(pythons, key=lambda o: int(o.split('.')[1])) and len(pythons) >= 3
     assert all(tuple(int(n) for n in o.split('.')) <= env.newest for o in pythons)
+
+def test_citation():
+    "What others cite is what settings.ini says"
+    c = yaml.safe_load((root/'CITATION.cff').read_text(encoding='utf8'))
+    assert c['version'] == cfg['version'] and c['authors'] == [dict(name=cfg['author'])] and c['license'] == 'Apache-2.0'
+    assert c['repository-code'] == cfg['git_url'] and c['url'] == cfg['doc_host']+cfg['doc_baseurl'] and c['title'].startswith(cfg['title'])
+
+@pytest.mark.parametrize('path', sorted(root.glob('.github/ISSUE_TEMPLATE/[!c]*.yml')), ids=lambda o: o.stem)
+def test_issue_forms(path):
+    "GitHub ignores a form without these keys, or with an id that stands twice"
+    form = yaml.safe_load(path.read_text(encoding='utf8'))
+    assert form['name'] and form['description'] and form['labels']
+    assert all(o['type'] in ('input', 'textarea') and o['attributes']['label'] for o in form['body'])
+    assert len({o['id'] for o in form['body']}) == len(form['body'])
 
 def test_oldest_is_the_oldest_we_claim():
     "The pins of the oldest job are the lower bounds of settings.ini"

@@ -1,0 +1,75 @@
+"""Pages that collect what the lessons hold, written when a build starts: all questions, all exercises. And links to the
+glossary from a term's first use in a lesson."""
+import ast, os, re
+from functools import cache
+from pathlib import Path
+from docutils import nodes
+from sphinx import addnodes
+from project import cells, lessons, source
+from reader import declared, label, literal, title
+from reference import save
+
+# --- the pages
+
+def questions():
+    yield '# All questions\n\nWhat the lessons ask at their end. Each line leads to the question, with its answer folded below it.'
+    for p in lessons():
+        asked = re.findall(r'^\*\*(\d+)\. (.+?)\*\*\s*$', '\n'.join(source(c) for c in cells(p, 'markdown')), re.M)
+        if asked: yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| | Question |\n|---|---|'.replace('| | Q', '| No. | Q')
+        for n,text in asked: yield f'| {n} | [{text}](#question-{n}) |'
+
+def declarations(path):
+    "`(definition, keywords)` of each exercise that a notebook of answers declares"
+    for c in cells(path):
+        for kind,d,call in declared(c):
+            if kind=='exercise': yield d, {k.arg: literal(k.value) for k in call.keywords}
+
+def exercises():
+    yield '# All exercises\n\nA name leads to the exercise in its lesson. Difficulty goes from 1 to 3.'
+    for p in lessons():
+        if not (path := p.parent/f'answers/{p.name}').exists(): continue
+        yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| Exercise | What it asks | Difficulty | Minutes | Help |\n|---|---|---|---|---|'
+        for d,kw in declarations(path):
+            asks = (ast.get_docstring(d) or '').split('\n')[0].replace('|', '\\|')
+            yield (f"| [`{d.name}`](../{p.name}#your-turn-{d.name.lower()}) | {asks} | {kw.get('difficulty')} | {kw.get('minutes')} "
+                   f"| [Hints](#{p.stem}-{d.name}) |")
+
+def write_lists(app):
+    newest = max(os.path.getmtime(p) for o in lessons() for p in (o, o.parent/f'answers/{o.name}') if p.exists())
+    for name,lines in dict(questions=questions(), exercises=exercises()).items():
+        save(Path(app.srcdir)/f'reference/{name}.md', '\n'.join(lines)+'\n', newest)
+
+# --- terms
+
+@cache
+def terms(path):
+    "Each form of a term that the glossary names, and the label of its entry"
+    found = {}
+    for head,forms in re.findall(r'^- \*\*(.+?)\*\*(.*?): ', '\n'.join(source(c) for c in cells(path)), re.M):
+        for form in [head, *filter(None, (o.strip() for o in forms.split(',')))]: found[form.lower()] = label(head)
+    return found
+
+def link_terms(app, doctree):
+    "The first use of each term in a lesson leads to the glossary"
+    page, path = app.env.current_document.docname, Path(app.srcdir)/'glossary.ipynb'
+    if not re.match(r'\d\d_', page) or not path.exists(): return
+    known, seen = terms(path), set()
+    pattern = re.compile(r'(?<![\w-])(' + '|'.join(map(re.escape, sorted(known, key=len, reverse=True))) + r')(?![\w-])', re.I)
+    for t in list(doctree.findall(nodes.Text)):
+        p = t.parent
+        if not isinstance(p, (nodes.paragraph, nodes.emphasis)) or isinstance(p.parent, (nodes.entry, nodes.reference)) or 'subtitle' in p['classes']: continue
+        s, new, end = t.astext(), [], 0
+        for m in pattern.finditer(s):
+            to = known[m[0].lower()]
+            if to in seen: continue
+            seen.add(to)
+            x = addnodes.pending_xref('', refdomain='std', reftype='ref', reftarget=to, refexplicit=True, refwarn=True, refdoc=page)
+            x += nodes.inline('', m[0], classes=['term'])
+            new += [nodes.Text(s[end:m.start()]), x]
+            end = m.end()
+        if new: p.replace(t, [n for n in [*new, nodes.Text(s[end:])] if n.astext()])
+
+def setup(app):
+    app.connect('builder-inited', write_lists, priority=600)
+    app.connect('doctree-read', link_terms, priority=600)
+    return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')
