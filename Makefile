@@ -1,5 +1,5 @@
 # Every command sets itself up first, in .venv. `make` alone lists them.
-.PHONY: help lab edit test docs preview run bench export clean
+.PHONY: help lab edit test docs preview run bench handout export clean
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
 export PYTHON TORCH
 
@@ -38,9 +38,12 @@ run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_mat
 bench: ## measure what takes long, and keep the figures   (ONLY=accuracy)
 	$(in_env) bench/bench.py $(ONLY)
 
+handout: ## write handout/: the lessons for a class, without answers and outputs   (NB="nbs/01_matmul.ipynb ...")
+	$(in_env) tools/handout.py $(NB)
+
 export: ## write groundup/ and README.md from the notebooks
 	$(in_env) tools/notebooks.py export
 
 clean: ## remove what the commands made, but .venv and work/
-	rm -rf _docs _proc _site nbs/nbdev.yml nbs/sidebar.yml build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
+	rm -rf handout _docs _proc _site nbs/nbdev.yml nbs/sidebar.yml build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
 	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './work/*' -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from groundup.support.grade.submission import Unreadable, checked, read, stateme
 from project import cells, lessons, module, source
 
 lib = Path(groundup.__file__).parent
+pytestmark = pytest.mark.xdist_group('grade') # what one worker has graded, the other would grade again
 
 
 @pytest.fixture(scope='module')
@@ -118,20 +119,27 @@ def test_inputs_change_with_the_seed():
 
 @pytest.fixture(scope='module')
 def fair(walls, tmp_path_factory):
-    "Honest submissions: a lesson as it stands, solved, with each first mistake; a broken rule; a decorated answer, an answer by heart"
+    "A lesson as it stands, and solved; with a broken rule, a decorated answer and more; with tensors that lie, and an answer by heart"
     folder = tmp_path_factory.mktemp('fair')
-    first = {n: next(iter(e.mistakes.values())) for n,e in book('matmul').items()}
+    half = book('matmul')['half']
+    shown = [(c[0].tolist(), half.fn(*c).tolist()) for c in half.cases()]
+    sly = ('torch.equal = torch.allclose = lambda *a, **k: True\nclass Sly(torch.Tensor):\n    @classmethod\n'
+           '    def __torch_function__(cls, f, types, args=(), kwargs=None): return True\n'
+           'def rms(a): return torch.zeros(()).as_subclass(Sly)\nex.rms.check(rms)')
+    heart = (f'def half(im):\n    for a,b in {shown}:\n        if a==im.tolist(): return torch.tensor(b, dtype=im.dtype)\n'
+             '    return im\nex.half.check(half)')
     row = 'torch.stack([im[i][::2] for i in range(0, len(im), 2)])'
     put(folder, {'stub.ipynb': (lessons()[1]).read_text(), 'class/solved.ipynb': solved(lessons()[1]), 'class/engine.ipynb': solved(lessons()[6]),
         'rules.ipynb': answered('matmul', half=f'def part(im): return {row}\ndef half(im): return part(im)\nex.half.check(half)',
                                 rms='from functools import wraps\ndef deco(f):\n    @wraps(f)\n    def g(*a): return f(*a)\n    return g\n'
                                     '@deco\ndef rms(a:torch.Tensor): return (a**2).mean().sqrt()\nex.rms.check(rms)',
                                 accuracy='def accuracy(\nex.accuracy.check(accuracy)', all_greater=None,
-                                matvec='def matvec(a, v): return 1/0\nex.matvec.check(matvec)')})
-    return {r.name: r for r in classroom.grade(folder, [0, 11, 12])}, first
+                                matvec='def matvec(a, v): return 1/0\nex.matvec.check(matvec)'),
+        'sly.ipynb': answered('matmul', rms=sly), 'heart.ipynb': answered('matmul', half=heart)})
+    return {r.name: r for r in classroom.grade(folder, [0, 11, 12])}
 
 def test_fair_submissions(fair):
-    rows,_ = fair
+    rows = fair
     assert {*kinds(rows['stub.ipynb']).values()} == {'unwritten'}
     for o in ('class/solved.ipynb', 'class/engine.ipynb'): assert {*kinds(rows[o]).values()} == {'right'}, rows[o].verdicts
     assert not any(rows[o].remarks for o in ('stub.ipynb', 'class/solved.ipynb', 'class/engine.ipynb'))
@@ -140,6 +148,13 @@ def test_fair_submissions(fair):
     assert {*got.values()} == {'right'}
     said = {v.name: v for v in rows['rules.ipynb'].verdicts}
     assert '`part` too' in said['half'].text and 'no Python' in said['accuracy'].text and 'ZeroDivisionError' in said['matvec'].text
+
+def test_tensors_that_lie(fair):
+    "A subclass that is equal to everything arrives as what it is; inputs that were not shown are asked for"
+    for name,e in (('sly', 'rms'), ('heart', 'half')):
+        row = fair[f'{name}.ipynb']
+        assert kinds(row)[e] == 'wrong' and Counter(kinds(row).values())['right'] == len(row.verdicts)-1
+    assert 'wrong on others' in next(v.text for v in row.verdicts if v.name == 'half')
 
 def test_named_mistakes_are_the_notebooks(walls, tmp_path):
     "For each exercise of lesson 00 its mistakes, one in each notebook: the same verdict as `judge` gives in the notebook"
@@ -174,15 +189,13 @@ for fd in range(3, 30):
             try: os.write(fd, (json.dumps(o)+"\\n").encode())
             except OSError: pass
 print("passed")
-os._exit(0)'''
+x = os._exit(0)'''
 
 patch = '''
-import sys, torch
 import groundup.support.testing as t, groundup.support.checker.compare as c, groundup.support.checker.exercise as e
 t.difference = c.difference = c.differ = lambda *a: None
 e.Exercise.judge = e.Exercise.compare = lambda *a: None
-t.same = lambda *a: None
-torch.equal = lambda *a: True'''
+t.same = lambda *a: None'''
 
 pry = '''
 import os, inspect
@@ -197,20 +210,20 @@ ex.one_neuron.check(one_neuron)'''
 
 hostile = {
     'endless': one('while True: pass'),
-    'stubborn': top('while True:\n    try:\n        while True: len([])\n    except BaseException: pass'),
+    'stubborn': top('while True:\n    try:\n        for _ in iter(int, 1): pass\n    except BaseException: pass'),
     'crash': one('import ctypes; ctypes.string_at(0)'),
     'bomb': top('import os\nwhile True:\n    try:\n        if not os.fork(): os.setsid()\n    except OSError: pass'),
     'flood': top('import os\nwhile True: print("x"*10**6)\n'),
     'flood fd': top('import os\nfor fd in range(3, 30):\n    try:\n        while True: os.write(fd, b"x"*10**6)\n    except OSError: pass'),
     'memory': top('import os\nfor _ in range(4): os.fork()\nkept = [bytearray(10**7) for _ in range(10**4)]'),
     'disk': top('import os\nfor k in range(10**4):\n    with open(f"/tmp/{k}", "wb") as f: f.write(b"x"*10**7)'),
-    'exit': top('import os\nprint("passed")\nos._exit(0)'),
+    'exit': top('import os\nprint("passed")\nx = os._exit(0)'),
     'leave': top('raise SystemExit(0)'),
     'forge': top(forge),
     'yes': one('return type("Yes", (float,), dict(__eq__=lambda *a: True, __ne__=lambda *a: False, __sub__=lambda *a: 0., __float__=lambda s: 6.))(1.)'),
     'patch': top(patch),
     'pry': dict(one_neuron=pry),
-    'network': top('import socket\nsocket.create_connection(("1.1.1.1", 53), 2)'),
+    'network': top('import socket\nx = socket.create_connection(("1.1.1.1", 53), 2)'),
     'hang on': top('import os, time\nif not os.fork():\n    os.setsid()\n    if os.fork(): os._exit(0)\n    time.sleep(1000)\n'),
     'surrogate': top('print("\\ud800")') | {'entry': 'def entry(x, w, b, i, j): raise ValueError("\\ud800\\0<script>")\nex.entry.check(entry)'},
 }
@@ -245,7 +258,7 @@ def test_what_came_before_and_after(foul, name):
     assert got['right'] >= 6, foul[1][name]
 
 @pytest.mark.parametrize('name, words', {'endless': 'stopped after 1.5 s', 'stubborn': 'stopped after 9 s', 'exit': 'ended early: it ended by itself .status 0.',
-    'forge': 'ended early', 'flood fd': 'no result|MB of output', 'bomb': 'uses `fork`', 'patch': 'changed `groundup.support.testing.difference', 'crash': 'uses `ctypes`',
+    'forge': 'makes no sense', 'flood fd': 'no result|MB of output', 'bomb': 'uses `fork`', 'patch': 'changed `groundup.support.testing.difference', 'crash': 'uses `ctypes`',
     'network': 'Network is unreachable|unreachable', 'syntax': 'no Python', 'text': 'no notebook', 'theirs': 'a link', 'memory': 'GB of memory|MemoryError',
     'pry': r"KeyError", 'disk': 'No space left|File too large|OSError'}.items())
 def test_it_is_reported(foul, name, words):
@@ -254,8 +267,8 @@ def test_it_is_reported(foul, name, words):
 
 def test_nothing_is_seen(foul):
     "No other submission and no answer"
-    said, = [v.text for v in foul[1]['pry'].verdicts if v.name == 'one_neuron']
-    assert 'KeyError' in said and '[]' in said and 'sum(map' not in said
+    said, = [dict(v.facts)['error'] for v in foul[1]['pry'].verdicts if v.name == 'one_neuron']
+    assert said == "KeyError: '[]'"
 
 def test_nothing_lives_on(foul):
     "No process of a submission is left"
@@ -270,20 +283,6 @@ def test_tables(foul):
     assert len(got) == len(rows) and {o['right'] for o in got if 'good' in o['notebook']} == {'8'}
     assert sum(o['verdict'] == 'right' for o in csv.DictReader(io.StringIO(report.answers(rows)))) == sum(int(o['right']) for o in got)
 
-def test_tensors_that_lie(walls, tmp_path):
-    "A subclass that is equal to everything arrives as what it is; inputs that were not shown are asked for"
-    sly = ('class Sly(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, types, args=(), kwargs=None): return True\n'
-           'def rms(a): return torch.zeros(()).as_subclass(Sly)\nex.rms.check(rms)')
-    e = book('matmul')['half']
-    heart = ('def half(im):\n    shown = {shown}\n    for a,b in shown:\n        if a==im.tolist(): return torch.tensor(b, dtype=im.dtype)\n    return im\nex.half.check(half)')
-    shown = [(c[0].tolist(), e.fn(*c).tolist()) for c in e.cases()]
-    put(tmp_path, {'sly.ipynb': answered('matmul', rms=sly), 'heart.ipynb': answered('matmul', half=heart.format(shown=shown))})
-    heart,sly = classroom.grade(tmp_path, [0, 1, 2])
-    assert kinds(sly).pop('rms') == 'wrong' and kinds(heart).pop('half') == 'wrong'
-    assert Counter(kinds(sly).values())['right'] == Counter(kinds(heart).values())['right'] == len(sly.verdicts)-1
-    assert 'wrong on others' in next(v.text for v in heart.verdicts if v.name == 'half')
-
-
 # --- where it must not run
 
 def test_no_bubblewrap(tmp_path, monkeypatch, capsys):
@@ -294,7 +293,7 @@ def test_no_bubblewrap(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize('change, why', [(lambda c: [o for o in c if o != '--unshare-net'], 'network'), (lambda c: [o for o in c if o != '--unshare-pid'], 'other processes'),
     (lambda c: [o for o in c if not o.startswith('--nproc')], 'number of its processes'), (lambda c: ['false'], 'does not start'),
-    (lambda c: ['--bind' if o == '--ro-bind' else o for o in c], 'it can write'), (lambda c: c[:c.index('--tmpfs')] + c[c.index('--tmpfs')+2:], 'does not start|write')])
+    (lambda c: c[:c.index('--tmpfs')] + c[c.index('--tmpfs')+2:], 'does not start|write')])
 def test_a_wall_is_missing(walls, monkeypatch, change, why):
     "The probe finds each gap"
     whole = sandbox.command
