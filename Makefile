@@ -38,8 +38,8 @@ run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_mat
 bench: ## measure what takes long, and keep the figures   (ONLY=accuracy)
 	$(in_env) bench/bench.py $(ONLY)
 
-handout: ## write handout/: the lessons for a class, without answers and outputs   (NB="nbs/01_matmul.ipynb ...")
-	$(in_env) tools/handout.py $(NB)
+handout: ## write handout/: the lessons for a class, without answers and outputs   (NB="nbs/01_matmul.ipynb ...", ARGS=--nbgrader)
+	$(in_env) tools/handout.py $(NB) $(ARGS)
 
 export: ## write groundup/ and README.md from the notebooks
 	$(in_env) tools/notebooks.py export

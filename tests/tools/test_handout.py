@@ -50,3 +50,15 @@ def test_twice_and_over_what_is_not_ours(tmp_path, capsys):
 def test_markdown():
     text = 'See [the answer](answers/01_matmul.ipynb#x) or [Lesson 02](02_broadcasting.ipynb).\n\n<details><summary>Answer</summary>\n\nIt is `2`.\n\n</details>\n\nEnd'
     assert handout.without_answers(text) == 'See the answer or [Lesson 02](02_broadcasting.ipynb).\n\nEnd'
+
+def test_for_nbgrader(tmp_path):
+    "An assignment a lesson; a graded, locked cell after each exercise, which fails for the stub and passes for an answer"
+    from groundup.exercises import neuron as ex
+    handout.write([], tmp_path/'handout', nbgrader=True)
+    assert sorted(o.relative_to(tmp_path/'handout'/'source').as_posix() for o in (tmp_path/'handout').rglob('*.ipynb')) == [f'{o.stem}/{o.name}' for o in lessons()]
+    cs = cells(tmp_path/'handout'/'source'/'00_neuron'/'00_neuron.ipynb', 'code')
+    graded = {c['metadata']['nbgrader']['grade_id']: source(c) for c in cs if 'nbgrader' in c['metadata']}
+    assert [*graded] == [*ex.book.exercises] and len({c['id'] for c in cs}) == len(cs)
+    exec(graded['entry'], dict(ex=ex, entry=ex.entry.fn))
+    def entry(x, w, b, i, j): ...
+    with pytest.raises(AssertionError, match='not written yet'): exec(graded['entry'], dict(ex=ex, entry=entry))

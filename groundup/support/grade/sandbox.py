@@ -10,7 +10,7 @@ import itertools, json, os, select, shutil, subprocess, sys, sysconfig, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #52aa9cab
+# %% ../../../nbs/support/grade/sandbox.ipynb #195f57a2
 @dataclass
 class Limits:
     "What a submission may use up"
@@ -40,7 +40,7 @@ def command(
 )->list:
     "What comes before the command that is to be isolated"
     bwrap,root = shutil.which('bwrap'),os.geteuid()==0
-    if sys.platform!='linux': raise NoSandbox('Submissions are isolated by Linux: use a container (see the page for teachers).')
+    if sys.platform!='linux': raise NoSandbox('Only Linux can isolate submissions: use a virtual machine (see the page for teachers).')
     if not bwrap: raise NoSandbox('Bubblewrap is missing: `sudo apt install bubblewrap` (Fedora: `dnf install bubblewrap`).')
     cmd = [bwrap, '--die-with-parent', '--new-session', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts']
     cmd += ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID'] if root else ['--unshare-user']
