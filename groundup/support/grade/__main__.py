@@ -12,13 +12,13 @@ import groundup
 from . import report, sandbox
 from .classroom import grade
 
-# %% ../../../nbs/support/grade/command.ipynb #ea358c73
+# %% ../../../nbs/support/grade/command.ipynb #1c1fbc7f
 def _options():
-    p = argparse.ArgumentParser('groundup-grade', description='Grade the notebooks of a class: run each by itself in a sandbox, '
-                                'and write grades.csv, answers.csv, grades.html and mistakes.html.')
+    p = argparse.ArgumentParser('groundup-grade', description='Grade the notebooks of a class: run each by itself in '
+                                'a sandbox, and write grades.csv, answers.csv, grades.html and mistakes.html.')
     p.add_argument('folder', type=Path, help='with the notebooks, at any depth')
     p.add_argument('--out', type=Path, help='where the tables go; FOLDER-grades if left out')
-    p.add_argument('--jobs', type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 2, help='how many at once (%(default)s)')
+    p.add_argument('--jobs', type=int, default=os.cpu_count(), help='how many at once (%(default)s)')
     p.add_argument('--seconds', type=float, default=60, help='for each notebook (%(default)s)')
     p.add_argument('--memory', type=float, default=2, help='GB for each notebook (%(default)s)')
     p.add_argument('--seed', type=int, help='for the inputs; another one for each run if left out')
@@ -35,11 +35,12 @@ def main(
     if o.jobs<1 or o.seconds<=0 or o.memory<=0: return sorry('--jobs, --seconds and --memory must be above 0')
     from tqdm import tqdm
     def bar(xs, n): return tqdm(xs, total=n, unit=' notebooks', disable=None)
-    seed,out,began = o.seed or secrets.randbelow(2**31)+1,o.out or o.folder.resolve().with_name(o.folder.resolve().name+'-grades'),time.time()
+    seed,out,began = o.seed or secrets.randbelow(2**31)+1,o.out or Path(f'{o.folder.resolve()}-grades'),time.time()
     try: rows = grade(o.folder, [0,seed,seed+1], o.jobs, sandbox.Limits(o.seconds, int(o.memory*1e9)), bar)
     except sandbox.NoSandbox as e: return sorry(f'nothing was graded. {e}')
     except KeyboardInterrupt: return sorry('interrupted, nothing was written')
-    note = f'{len(rows)} notebooks, graded on {time.strftime("%Y-%m-%d")} by groundup {groundup.__version__}, with `--seed {seed}`.'
+    note = (f'{len(rows)} notebooks, graded on {time.strftime("%Y-%m-%d")} by groundup {groundup.__version__}, '
+            f'with `--seed {seed}`.')
     try: report.write(out, rows, note)
     except OSError as e: return sorry(f'the tables cannot be written to {out}: {e.strerror}')
     print(f'{len(rows)} notebooks in {time.time()-began:.0f} s: {out/"grades.html"}')

@@ -15,7 +15,7 @@ from . import course, sandbox
 from .judge import Row, judge
 from .submission import Unreadable, read
 
-# %% ../../../nbs/support/grade/classroom.ipynb #e17515b5
+# %% ../../../nbs/support/grade/classroom.ipynb #4b12c8c3
 _lib = Path(groundup.__file__).parent
 known = sorted(o.stem for o in (_lib/'exercises').glob('[a-z]*.py')) # lessons
 
@@ -40,6 +40,8 @@ class _Judge:
         if self.pool: self.pool.terminate(); self.pool.join()
         self.pool = None
 
+_work = 'from groundup.support.grade.worker import work; work()'
+
 def _grade(path, name, judges, cmd, seeds, limits):
     "The row of one submission, whatever it does"
     j = judges.pop()
@@ -47,7 +49,7 @@ def _grade(path, name, judges, cmd, seeds, limits):
         sub = j.ask(_read, path)
         if isinstance(sub, str): return Row(name, remarks=[sub])
         job = {k:sub[k] for k in ('lesson','cells','broken')} | dict(seeds=seeds, most=limits.seconds/6)
-        out,why = sandbox.run(cmd() + sandbox.python('from groundup.support.grade.worker import work; work()'), job, limits)
+        out,why = sandbox.run(cmd() + sandbox.python(_work), job, limits)
         return j.ask(judge, name, sub, seeds, out, why)
     except Late: return Row(name, remarks=['reading it took too long'])
     except Exception as e: return Row(name, remarks=[f'it could not be graded: {type(e).__name__}'])
@@ -69,7 +71,8 @@ def grade(
         sandbox.probe(made, hidden, limits)
         try:
             with ThreadPoolExecutor(jobs) as pool:
-                def one(p): return _grade(p, p.relative_to(folder).as_posix(), judges, lambda: sandbox.command(made, hidden, limits), seeds, limits)
+                def cmd(): return sandbox.command(made, hidden, limits)
+                def one(p): return _grade(p, p.relative_to(folder).as_posix(), judges, cmd, seeds, limits)
                 return list(bar(pool.map(one, paths), len(paths)))
         finally:
             for j in judges: j.close()

@@ -9,7 +9,7 @@ __all__ = ['without_answers', 'build']
 import ast, compileall, shutil
 from pathlib import Path
 
-# %% ../../../nbs/support/grade/course.ipynb #d016ea03
+# %% ../../../nbs/support/grade/course.ipynb #39e29f31
 def _declares(n):
     "Whether a definition is an exercise, a mistake, or neither"
     names = [o.func.attr for o in getattr(n, 'decorator_list', ()) if hasattr(getattr(o, 'func', None), 'attr')]
@@ -18,10 +18,11 @@ def _declares(n):
 def _emptied(n):
     "An exercise's declaration without hints, and its solution without its body"
     call = n.decorator_list[0]
-    call.keywords = [k for k in call.keywords if k.arg not in ('hints','waive')] + [ast.keyword('hints', ast.List([], ast.Load()))]
+    call.keywords = [k for k in call.keywords if k.arg not in ('hints','waive')]
+    call.keywords.append(ast.keyword('hints', ast.List([], ast.Load())))
     if len(call.args)>1: raise ValueError(f'{n.name}: inputs, hints and all else are given by name')
     fs = [o for o in n.body if isinstance(o, ast.FunctionDef)] if isinstance(n, ast.ClassDef) else [n]
-    if isinstance(n, ast.ClassDef): n.body = [o for o in n.body if isinstance(o, ast.FunctionDef) or o is n.body[0]]
+    if isinstance(n, ast.ClassDef): n.body = [n.body[0], *(f for f in fs if f is not n.body[0])] # the docstring
     for f in fs: f.body = f.body[:ast.get_docstring(f) is not None] + ast.parse('raise NotImplementedError').body
     return n
 
@@ -37,13 +38,15 @@ def without_answers(
     src:str # a module of exercises
 )->str:
     "The module without anything that only its answers need"
-    body = [_emptied(n) if _declares(n)=='exercise' else n for n in ast.parse(src).body if _declares(n)!='mistake']
+    body = [n for n in ast.parse(src).body if _declares(n)!='mistake']
+    body = [_emptied(n) if _declares(n) else n for n in body]
     def always(n): return isinstance(n, (ast.Import,ast.ImportFrom)) or _declares(n) or _makes(n)=={'book'}
     keep = [n for n in body if always(n)]
-    while new := [n for n in body if n not in keep and _makes(n) & set().union(*map(_needs, keep))]: keep += new
+    def needed(n): return n not in keep and _makes(n) & set().union(*map(_needs, keep))
+    while new := [n for n in body if needed(n)]: keep += new
     return ast.unparse(ast.Module([n for n in body if n in keep], []))
 
-# %% ../../../nbs/support/grade/course.ipynb #256adb85
+# %% ../../../nbs/support/grade/course.ipynb #c23c954c
 def build(
     lib, # the folder of the package
     dest # a folder, made new
@@ -53,8 +56,8 @@ def build(
     shutil.copytree(lib, dest/lib.name, ignore=shutil.ignore_patterns('__pycache__', 'exercises'))
     (dest/lib.name/'exercises').mkdir()
     for o in sorted((lib/'exercises').glob('*.py')):
-        text = o.read_text(encoding='utf8')
-        (dest/lib.name/'exercises'/o.name).write_text(without_answers(text) if o.stem!='__init__' else text, encoding='utf8')
+        text = without_answers(o.read_text(encoding='utf8'))
+        (dest/lib.name/'exercises'/o.name).write_text(text, encoding='utf8')
     compileall.compile_dir(dest, quiet=2)
     for o in [dest, *dest.rglob('*')]: o.chmod(0o755 if o.is_dir() else 0o644)
     return dest

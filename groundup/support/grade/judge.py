@@ -13,19 +13,20 @@ from ..checker.verdict import Verdict
 from .plain import decode_outcome
 from .submission import checked, read
 
-# %% ../../../nbs/support/grade/judge.ipynb #05f8867f
+# %% ../../../nbs/support/grade/judge.ipynb #52751256
 def harmless(
     n:ast.AST # a statement
 )->ast.AST: # or None
     "A definition without anything that it would run"
     match n:
         case ast.ClassDef():
-            body = [harmless(o) for o in n.body if isinstance(o, (ast.FunctionDef,ast.AsyncFunctionDef))] or [ast.Pass()]
-            return _placed(ast.ClassDef(n.name, [], [], body, [], type_params=[]), n)
+            body = [harmless(o) for o in n.body if isinstance(o, (ast.FunctionDef,ast.AsyncFunctionDef))]
+            return _placed(ast.ClassDef(n.name, [], [], body or [ast.Pass()], [], type_params=[]), n)
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             return _placed(type(n)(n.name, _bare(n.args), n.body, [], None, None, type_params=[]), n)
         case ast.Assign(targets=[ast.Name()], value=ast.Lambda() as f):
-            return ast.copy_location(ast.Assign(n.targets, ast.copy_location(ast.Lambda(_bare(f.args), f.body), f)), n)
+            f = ast.copy_location(ast.Lambda(_bare(f.args), f.body), f)
+            return ast.copy_location(ast.Assign(n.targets, f), n)
 
 def _placed(new, n):
     "As the old definition, but its first line is that of the first decorator"
@@ -37,8 +38,9 @@ def _bare(args):
     "Parameters without annotations, and with nothing to compute as their defaults"
     def bare(a): return a and ast.copy_location(ast.arg(a.arg), a)
     def none(xs): return [x and ast.copy_location(ast.Constant(None), x) for x in xs]
-    return ast.arguments([*map(bare, args.posonlyargs)], [*map(bare, args.args)], bare(args.vararg), [*map(bare, args.kwonlyargs)],
-                         none(args.kw_defaults), bare(args.kwarg), none(args.defaults))
+    first,second,named = ([*map(bare, o)] for o in (args.posonlyargs, args.args, args.kwonlyargs))
+    return ast.arguments(first, second, bare(args.vararg), named, none(args.kw_defaults), bare(args.kwarg),
+                         none(args.defaults))
 
 def definitions(
     cells:list # of a submission
@@ -53,11 +55,14 @@ def definitions(
             if name:
                 args = checked(body[i])[1].args
                 found[name] = space.get(args[0].id) if args and isinstance(args[0], ast.Name) else None
-            elif new := harmless(body[i]): exec(compile(ast.Module([new], []), file, 'exec', dont_inherit=True), space)
-            else: [space.pop(o.id, None) for o in ast.walk(body[i]) if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store)]
+            elif new := harmless(body[i]):
+                exec(compile(ast.Module([new], []), file, 'exec', dont_inherit=True), space)
+            else: # it may make a name anew
+                for o in ast.walk(body[i]):
+                    if isinstance(o, ast.Name) and isinstance(o.ctx, ast.Store): space.pop(o.id, None)
     return space | found
 
-# %% ../../../nbs/support/grade/judge.ipynb #ebb2e13a
+# %% ../../../nbs/support/grade/judge.ipynb #0b0c37de
 def verdict(
     e, # an `Exercise`
     told:list, # of dicts: what the submission's process said about it
@@ -69,7 +74,7 @@ def verdict(
     for k,(s,o) in enumerate(zip(seeds, told)):
         if 'failed' in o: return Verdict(n, 'misuse', [str(o['failed'])[:1000]])
         if o.get('seed')!=k: break
-        if o.get('kind') in ('unwritten','misuse'): return Verdict(n, o['kind'], [str(t)[:1000] for t in o['says'][:5]])
+        if (what := o.get('kind')) in ('unwritten','misuse'): return Verdict(n, what, [str(t)[:1000] for t in o['says'][:5]])
         cases = e.cases(s)
         gots = [decode_outcome(g) for g in o['outcomes']]
         if len(gots)!=len(cases): break
@@ -80,7 +85,7 @@ def verdict(
     if last<len(seeds): return Verdict(n, 'misuse', ['Its process did not tell what comes of it.'])
     return e.kept(f if f is not None else 0, sum(len(e.cases(s)) for s in seeds))
 
-# %% ../../../nbs/support/grade/judge.ipynb #e1ebf926
+# %% ../../../nbs/support/grade/judge.ipynb #a29e5ad3
 @dataclass
 class Row:
     "What came of a submission"
@@ -116,7 +121,8 @@ def judge(
         elif n not in told: v = Verdict(n, 'misuse', [f'Its process did not come so far: {why}.'])
         else:
             try: v = verdict(e, told[n], seeds, made.get(n))
-            except Exception as err: v = Verdict(n, 'misuse', [f'What its process told makes no sense: {type(err).__name__}.'])
+            except Exception as err:
+                v = Verdict(n, 'misuse', [f'What its process told makes no sense: {type(err).__name__}.'])
         row.verdicts.append(v)
     if not end: row.remarks.insert(0, f'its process ended early: {why}')
     else: row.remarks += [f'changed `{str(s)[:100]}`' for s in end.get('changed', [])[:20]]

@@ -12,7 +12,7 @@ from ..checker.compare import Outcome, Wrong
 from ..checker.verdict import brief, cut
 from ..testing import kind
 
-# %% ../../../nbs/support/grade/plain.ipynb #cc8cbda0
+# %% ../../../nbs/support/grade/plain.ipynb #bc064b34
 most_numbers,deepest = 300_000,20
 
 def _tensor(x):
@@ -27,7 +27,8 @@ def _tensor(x):
 
 def _array(x):
     if x.dtype.kind not in 'biufc' or x.size>most_numbers: return
-    return ['array' if type(x) is np.ndarray else 'number', x.dtype.str, [*x.shape], base64.b64encode(x.tobytes()).decode()]
+    k = 'array' if type(x) is np.ndarray else 'number'
+    return [k, x.dtype.str, [*x.shape], base64.b64encode(x.tobytes()).decode()]
 
 def _listed(x, k, deep):
     if not deep or len(x)>most_numbers: return
@@ -53,20 +54,22 @@ def encode(
     except Exception: pass
     return found or ['odd', k if k=='Var' else type(x).__name__, cut(brief(x), 300)]
 
-# %% ../../../nbs/support/grade/plain.ipynb #a54364c2
+# %% ../../../nbs/support/grade/plain.ipynb #369e5882
 def encode_outcome(
     o:Outcome # of a call
 )->dict: # for JSON
     "An outcome as plain data"
     error = [c.__name__ for c in o.error.__mro__] if o.error else []
-    return dict(value=encode(o.value), error=error, message=cut(str(o.message), 500), words=cut(str(o.words), 500),
-                line=[cut(str(s), 300) for s in o.line], open=bool(o.open), changed=[str(s) for s in o.changed])
+    return dict(value=encode(o.value), error=error, open=bool(o.open), changed=[str(s) for s in o.changed],
+                message=cut(str(o.message), 500), words=cut(str(o.words), 500),
+                line=[cut(str(s), 300) for s in o.line])
 
-# %% ../../../nbs/support/grade/plain.ipynb #2239dacd
+# %% ../../../nbs/support/grade/plain.ipynb #1b30861f
 _makers = dict(integer=lambda s: int(s, 16), float=float.fromhex, string=str, bool=bool,
                complex=lambda a,b: complex(*map(float.fromhex, (a,b))))
 _dtypes = '''float64 float32 float16 bfloat16 complex128 complex64 int64 int32 int16 int8 uint8 bool'''.split()
-_errors = {k:v for k,v in vars(builtins).items() if isinstance(v, type) and issubclass(v, BaseException)} | dict(Wrong=Wrong)
+_errors = {k:v for k,v in vars(builtins).items() if isinstance(v, type) and issubclass(v, BaseException)}
+_errors['Wrong'] = Wrong
 
 def _tensor_of(dtype, shape, raw):
     import torch
@@ -106,5 +109,6 @@ def decode_outcome(
     names = [str(s) for s in o['error']]
     known = next((_errors[s] for s in names if s in _errors), Exception)
     error = None if not names else known if known.__name__==names[0] else type(cut(names[0], 100), (known,), {})
-    return Outcome(decode(o['value']), error, *(cut(str(o[k]), 500) for k in ('message','words')),
-                   tuple(cut(str(s), 300) for s in o['line'])[:2], o['open'] is True, tuple(map(str, o['changed'])))
+    message,words = (cut(str(o[k]), 500) for k in ('message','words'))
+    line = tuple(cut(str(s), 300) for s in o['line'])[:2]
+    return Outcome(decode(o['value']), error, message, words, line, o['open'] is True, tuple(map(str, o['changed'])))

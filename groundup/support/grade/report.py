@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from .judge import Row
 
-# %% ../../../nbs/support/grade/report.ipynb #b55b856e
+# %% ../../../nbs/support/grade/report.ipynb #6323a151
 kinds = dict(right='right', wrong='wrong', rule='rule broken', unwritten='not written', misuse='not checked')
 
 def _cell(s):
@@ -39,28 +39,34 @@ def answers(
 )->str: # CSV
     "A line for each exercise of each notebook"
     head = ['notebook','lesson','exercise','verdict','mistake','says']
-    return _csv([head, *([r.name, r.lesson, v.name, kinds[v.kind], v.mistake or '', ' '.join(v.says)] for r in rows for v in r.verdicts)])
+    def line(r, v): return [r.name, r.lesson, v.name, kinds[v.kind], v.mistake or '', ' '.join(v.says)]
+    return _csv([head, *(line(r, v) for r in rows for v in r.verdicts)])
 
-# %% ../../../nbs/support/grade/report.ipynb #56021698
-_style = '''body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color-scheme:light dark}
-table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #8888;padding:.2rem .6rem;text-align:left;vertical-align:top}
-.right{background:#2a9d5c33}.wrong{background:#d6454533}.rule{background:#c98a0033}.misuse{background:#8888}.unwritten{opacity:.75}
+# %% ../../../nbs/support/grade/report.ipynb #06f5ce80
+_style = '''
+body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color-scheme:light dark}
+table{border-collapse:collapse;margin:1rem 0}
+td,th{border:1px solid #8888;padding:.2rem .6rem;text-align:left;vertical-align:top}
+.right{background:#2a9d5c33}.wrong{background:#d6454533}.rule{background:#c98a0033}.misuse{background:#8884}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}summary{cursor:pointer}.wide{overflow-x:auto}'''
 
 def _esc(s): return html.escape(str(s).encode(errors='backslashreplace').decode())
 def _said(s): return re.sub(r'`([^`]+)`', r'<code>\1</code>', _esc(s))
 
 def _page(title, body):
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f'<title>{_esc(title)}</title><style>{_style}</style><h1>{_esc(title)}</h1>\n{body}</html>\n')
+    return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f'<title>{_esc(title)}</title><style>{_style}</style><main><h1>{_esc(title)}</h1>\n{body}</main></html>\n')
+
+def _head(*names): return '<tr>' + ''.join(f'<th scope="col">{_esc(n)}</th>' for n in names) + '</tr>'
 
 def _row(r, names):
-    cells = ''.join(f'<td class="{v.kind}">{kinds[v.kind]}</td>' for v in r.verdicts)
-    parts = [f'<p><strong>{_esc(v.name)}: {kinds[v.kind]}.</strong> {" ".join(map(_said, v.says))}</p>'
-             + (f'<pre>{_esc(chr(10).join(f"{k:<8}  {t}" for k,t in v.facts))}</pre>' if v.facts else '') for v in r.verdicts]
-    more = f'<details><summary>{_esc(r.name)}</summary>{"".join(parts)}</details>'
-    n = sum(v.ok for v in r.verdicts)
-    return (f'<tr><th scope="row">{more}</th><td>{n} of {len(r.verdicts)}</td>{cells or f"<td colspan={len(names) or 1}></td>"}'
+    def part(v):
+        facts = _esc('\n'.join(f'{k:<8}  {t}' for k,t in v.facts))
+        return (f'<p><strong>{_esc(v.name)}: {kinds[v.kind]}.</strong> {" ".join(map(_said, v.says))}</p>'
+                + f'<pre>{facts}</pre>'*bool(facts))
+    cells = ''.join(f'<td class="{v.kind}">{kinds[v.kind]}</td>' for v in r.verdicts) or '<td></td>'*len(names)
+    more = f'<details><summary>{_esc(r.name)}</summary>{"".join(map(part, r.verdicts))}</details>'
+    return (f'<tr><th scope="row">{more}</th><td>{sum(v.ok for v in r.verdicts)} of {len(r.verdicts)}</td>{cells}'
             f'<td>{"<br>".join(map(_said, r.remarks))}</td></tr>')
 
 def page(
@@ -72,14 +78,16 @@ def page(
     for lesson in sorted({r.lesson for r in rows}):
         some = [r for r in rows if r.lesson==lesson]
         names = [v.name for v in max(some, key=lambda r: len(r.verdicts)).verdicts]
-        head = ''.join(f'<th scope="col">{_esc(n)}</th>' for n in ['notebook','right',*names,'remarks'])
-        body.append(f'<h2>{_esc(lesson or "Not graded")}</h2><div class="wide" tabindex="0"><table><tr>{head}</tr>{"".join(_row(r, names) for r in some)}</table></div>')
+        lines = ''.join(_row(r, names) for r in some)
+        body.append(f'<h2>{_esc(lesson or "Not graded")}</h2><div class="wide" tabindex="0">'
+                    f'<table>{_head("notebook", "right", *names, "remarks")}{lines}</table></div>')
     return _page('Grades', '\n'.join(body))
 
-# %% ../../../nbs/support/grade/report.ipynb #657a99f9
+# %% ../../../nbs/support/grade/report.ipynb #1c26680d
 def _trouble(v):
     "What a verdict comes down to"
-    return v.mistake or {'wrong':'wrong, in a way that has no name','rule':'right values, but a rule is broken'}.get(v.kind) or kinds[v.kind]
+    words = dict(wrong='wrong, in a way that has no name', rule='right values, but a rule is broken')
+    return v.mistake or words.get(v.kind) or kinds[v.kind]
 
 def mistakes(
     rows:list # of `Row`
@@ -88,10 +96,11 @@ def mistakes(
     vs = [(r.lesson, v) for r in rows for v in r.verdicts]
     n,right = Counter((l, v.name) for l,v in vs),Counter((l, v.name) for l,v in vs if v.ok)
     count = Counter((l, v.name, _trouble(v)) for l,v in vs if not v.ok)
-    lines = [f'<tr><td>{k}</td><td>{_esc(l)}</td><td>{_esc(e)}</td><td>{right[l,e]} of {n[l,e]} right</td><td>{_said(t)}</td></tr>'
-             for (l,e,t),k in sorted(count.items(), key=lambda o: (-o[1], o[0]))]
-    head = ''.join(f'<th scope="col">{o}</th>' for o in ('how often','lesson','exercise','of all','what went wrong'))
-    return _page('The most frequent mistakes', f'<p><a href="grades.html">All grades</a></p><table><tr>{head}</tr>{"".join(lines)}</table>')
+    most = sorted(count.items(), key=lambda o: (-o[1], o[0]))
+    lines = ''.join(f'<tr><td>{k}</td><td>{_esc(l)}</td><td>{_esc(e)}</td><td>{right[l,e]} of {n[l,e]} right</td>'
+                    f'<td>{_said(t)}</td></tr>' for (l,e,t),k in most)
+    table = f'<table>{_head("how often", "lesson", "exercise", "of all", "what went wrong")}{lines}</table>'
+    return _page('The most frequent mistakes', f'<p><a href="grades.html">All grades</a></p>{table}')
 
 def write(
     folder, # made if it is not there
@@ -101,7 +110,8 @@ def write(
     "Write all four files, each of them whole or not at all"
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {'grades.csv':grades(rows), 'answers.csv':answers(rows), 'grades.html':page(rows, note), 'mistakes.html':mistakes(rows)}
+    texts = {'grades.csv':grades(rows), 'answers.csv':answers(rows),
+             'grades.html':page(rows, note), 'mistakes.html':mistakes(rows)}
     for name,text in texts.items():
         tmp = folder/f'.{name}.{os.getpid()}.tmp'
         tmp.write_text(text, encoding='utf8', newline='')

@@ -10,7 +10,7 @@ import itertools, json, os, select, shutil, subprocess, sys, sysconfig, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #195f57a2
+# %% ../../../nbs/support/grade/sandbox.ipynb #3e83e4ff
 @dataclass
 class Limits:
     "What a submission may use up"
@@ -28,9 +28,8 @@ def _mount(p):
 
 def _seen():
     "The folders that hold Python and its packages"
-    found = {Path(p) for p in (sys.prefix, sys.base_prefix, sysconfig.get_path('stdlib'))}
-    found |= {Path(p) for p in sys.path if Path(p).name in ('site-packages','dist-packages') and Path(p).is_dir()}
-    found = {o.resolve() for o in found}
+    packages = [p for p in sys.path if Path(p).name in ('site-packages','dist-packages') and Path(p).is_dir()]
+    found = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, sysconfig.get_path('stdlib'), *packages)}
     return sorted(o for o in found if not o.is_relative_to('/usr') and not {*o.parents} & found)
 
 def command(
@@ -40,9 +39,9 @@ def command(
 )->list:
     "What comes before the command that is to be isolated"
     bwrap,root = shutil.which('bwrap'),os.geteuid()==0
-    if sys.platform!='linux': raise NoSandbox('Only Linux can isolate submissions: use a virtual machine (see the page for teachers).')
-    if not bwrap: raise NoSandbox('Bubblewrap is missing: `sudo apt install bubblewrap` (Fedora: `dnf install bubblewrap`).')
-    cmd = [bwrap, '--die-with-parent', '--new-session', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts']
+    if sys.platform!='linux': raise NoSandbox('Only Linux isolates submissions: use a virtual machine with it.')
+    if not bwrap: raise NoSandbox('Bubblewrap is missing: `sudo apt install bubblewrap`, `sudo dnf install bubblewrap`.')
+    cmd = [bwrap, '--die-with-parent', '--new-session', *(f'--unshare-{o}' for o in ('ipc','pid','net','uts'))]
     cmd += ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID'] if root else ['--unshare-user']
     for p in ('/usr','/bin','/lib','/lib64','/etc/ld.so.cache'): cmd += _mount(p) if os.path.lexists(p) else []
     for p in _seen():
@@ -51,18 +50,19 @@ def command(
     cmd += ['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev']
     cmd += ['--perms', '1777', '--size', '50000000', '--tmpfs', '/tmp']
     for p in (Path(o).resolve() for o in hidden):
-        if any(p.is_relative_to(o) for o in ('/usr', *_seen())): cmd += ['--tmpfs', str(p), '--remount-ro', str(p)]
+        if any(p.is_relative_to(o) for o in ('/usr', *_seen())):
+            cmd += ['--tmpfs', str(p), '--remount-ro', str(p)]
     cmd += ['--ro-bind', str(course), '/course', '--remount-ro', '/', '--chdir', '/tmp', '--']
     user = 50000+next(_users)%10000
     if root: cmd += ['setpriv', f'--reuid={user}', f'--regid={user}', '--clear-groups', '--no-new-privs']
     return cmd + ['prlimit', f'--nproc={limits.processes}', f'--as={4*limits.memory}', '--fsize=20000000',
                   '--core=0', '--nofile=256', '--']
 
-_users = itertools.count(os.getpid()) # as root, each run has a user of its own: a limit of processes is a user's
+_users = itertools.count(os.getpid()) # as root, each run has a user of its own, as processes are counted by user
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #e528b20d
-_env = dict(PATH='/usr/bin:/bin', HOME='/tmp', USER='student', LANG='C.UTF-8', PYTHONPATH='/course', PYTHONDONTWRITEBYTECODE='1',
-            PYTHONSAFEPATH='1', MPLBACKEND='agg', GROUNDUP_DATA='/tmp/data', CUDA_VISIBLE_DEVICES='',
+# %% ../../../nbs/support/grade/sandbox.ipynb #0efee5ba
+_env = dict(PATH='/usr/bin:/bin', HOME='/tmp', USER='student', LANG='C.UTF-8', PYTHONPATH='/course',
+            PYTHONDONTWRITEBYTECODE='1', PYTHONSAFEPATH='1', MPLBACKEND='agg', GROUNDUP_DATA='/tmp/data', CUDA_VISIBLE_DEVICES='',
             OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1', MKL_NUM_THREADS='1')
 
 def _held(pid):
@@ -109,7 +109,7 @@ def run(
 
 def python(code): return [sys.executable, '-c', code]
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #419aec7a
+# %% ../../../nbs/support/grade/sandbox.ipynb #4a539b2c
 _probe = '''
 import errno, json, os, socket, sys
 hidden,most = json.load(sys.stdin)
@@ -123,7 +123,8 @@ demand(fails(os.setuid, 0), "it can become root")
 demand(fails(socket.create_connection, ("1.1.1.1", 53), 3), "it reaches the network")
 demand([n for _,n in socket.if_nameindex()]==["lo"], "it sees network devices")
 for p in hidden: demand(not os.path.exists(p) or not os.listdir(p), f"it sees {p}")
-for p in ("/", "/usr", "/dev", "/course", sys.prefix): demand(fails(open, p+"/groundup-probe", "w"), f"it can write in {p}")
+for p in ("/", "/usr", "/dev", "/course", sys.prefix):
+    demand(fails(open, p+"/groundup-probe", "w"), f"it can write in {p}")
 demand(os.listdir("/tmp")==[], "its folder is not empty")
 demand(len([p for p in os.listdir("/proc") if p.isdigit()])<5, "it sees other processes")
 r,w = os.pipe()
@@ -147,6 +148,7 @@ def probe(
     out,why = run(cmd, [hidden, limits.processes], Limits(seconds=60))
     try: found = json.loads(out)
     except ValueError:
-        said = subprocess.run(cmd, input=b'[[],1]', capture_output=True, env=_env, timeout=60).stderr.decode(errors='replace')
-        raise NoSandbox(f'The sandbox does not start here: {(said.strip().splitlines() or [why])[-1][:300]}') from None
+        again = subprocess.run(cmd, input=b'[[],1]', capture_output=True, env=_env, timeout=60)
+        said = again.stderr.decode(errors='replace').strip().splitlines() or [why]
+        raise NoSandbox(f'The sandbox does not start here: {said[-1][:300]}') from None
     if found: raise NoSandbox(f'The sandbox does not hold here: {"; ".join(map(str, found))}.')

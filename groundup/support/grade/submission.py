@@ -29,7 +29,7 @@ def sources(
     if sum(map(len, found))>most_code: raise Unreadable(f'It holds more than {most_code//1000} KB of code.')
     return found
 
-# %% ../../../nbs/support/grade/submission.ipynb #233453fc
+# %% ../../../nbs/support/grade/submission.ipynb #aac86056
 def statements(
     src:str # a cell
 )->tuple: # Python's source, and its statements; a SyntaxError where it has none
@@ -43,9 +43,10 @@ def statements(
         with warnings.catch_warnings(action='ignore'): # such as `x is 3`
             compile(src, '', 'exec', dont_inherit=True) # `return` outside of a function
             return src, ast.parse(src).body
-    except (ValueError, RecursionError, MemoryError) as e: raise SyntaxError(f'it cannot be parsed: {e}') from None
+    except (ValueError, RecursionError, MemoryError) as e:
+        raise SyntaxError(f'it cannot be parsed: {e}') from None
 
-# %% ../../../nbs/support/grade/submission.ipynb #54f7f2d1
+# %% ../../../nbs/support/grade/submission.ipynb #05620be2
 _needed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
            ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.Try)
 
@@ -74,8 +75,7 @@ def checked(
 )->tuple: # the exercise, and the call; or twice None
     "What `ex.outer.check(outer)` checks"
     match n:
-        case ast.Expr(ast.Call(func=ast.Attribute(attr='check', value=ast.Attribute(attr=name, value=ast.Name()))) as c):
-            return name, c
+        case ast.Expr(ast.Call(ast.Attribute(ast.Attribute(ast.Name(), name), 'check')) as c): return name, c
     return None, None
 
 def chosen(
@@ -96,15 +96,15 @@ def chosen(
         for k,i,n in new: keep[k].append(i); need |= _used(n)
     return [sorted(o) for o in keep]
 
-# %% ../../../nbs/support/grade/submission.ipynb #fcf11afb
+# %% ../../../nbs/support/grade/submission.ipynb #83ae7abb
 def _imported(bodies, known):
     "The lesson whose exercises are imported"
     for n in (n for body in bodies for n in body if isinstance(n, (ast.Import,ast.ImportFrom))):
         for o in n.names:
             full = f'{getattr(n, "module", "")}.{o.name}'.lstrip('.')
             if m := re.search(r'groundup\.exercises\.(\w+)', full):
-                if m[1] not in known: raise Unreadable(f'It imports the exercises of an unknown lesson, {m[1]!r:.40}.')
-                return m[1]
+                if m[1] in known: return m[1]
+                raise Unreadable(f'It imports the exercises of an unknown lesson, {m[1]!r:.40}.')
     raise Unreadable('It imports no exercises of this course: `from groundup.exercises import …` is missing.')
 
 def read(
@@ -125,9 +125,9 @@ def read(
     run = [body[i] for body,k in zip(bodies, keep) for i in k]
     return dict(lesson=_imported(bodies, known), cells=cells, broken=broken, odd=odd(run))
 
-# %% ../../../nbs/support/grade/submission.ipynb #8621289f
-_odd = {*'''_exit abort fork forkpty kill killpg system popen execv execve posix_spawn subprocess multiprocessing
-    socket urllib requests ctypes setrlimit _getframe currentframe settrace setprofile __globals__ __builtins__
+# %% ../../../nbs/support/grade/submission.ipynb #16cd5f95
+_odd = {*'''_exit abort fork forkpty kill killpg system popen execv execve posix_spawn subprocess
+    multiprocessing socket urllib requests ctypes setrlimit _getframe currentframe settrace setprofile __globals__ __builtins__
     __code__ __closure__ __subclasses__ __reduce__ __torch_function__ gc mmap open exec eval'''.split()}
 
 def odd(
@@ -138,7 +138,7 @@ def odd(
     for n in run:
         if isinstance(n, (ast.Import,ast.ImportFrom)):
             names |= {(o.asname or o.name).split('.')[0] for o in n.names}
-            found |= _odd & {p for o in n.names for p in [*o.name.split('.'), *(getattr(n, 'module', '') or '').split('.')]}
+            found |= _odd & {*re.findall(r'\w+', ast.unparse(n))}
     for o in (o for n in run for o in ast.walk(n)):
         if isinstance(o, ast.Name): found |= _odd & {o.id}
         if isinstance(o, ast.Attribute):

@@ -13,7 +13,7 @@ from ..checker.compare import caught
 from ..checker.verdict import Verdict
 from .plain import encode_outcome
 
-# %% ../../../nbs/support/grade/worker.ipynb #c701abe9
+# %% ../../../nbs/support/grade/worker.ipynb #ab38cd96
 @contextmanager
 def limited(
     most:float # seconds
@@ -26,7 +26,7 @@ def limited(
     finally: signal.setitimer(signal.ITIMER_REAL, 0)
 
 def run(
-    cells:list, # of dicts: `file`, `source`, and `steps`: the number of a statement, the exercise that it checks or None
+    cells:list, # of dicts: `file`, `source`, and `steps`: a statement's number, the exercise it checks or None
     space:dict, # where names go
     most:float=10 # seconds for a statement
 )->tuple: # exercise -> what was written; exercise -> why there is nothing
@@ -42,16 +42,18 @@ def run(
                 continue
             try:
                 with limited(most):
-                    if not name: exec(compile(ast.Module([body[i]], []), c['file'], 'exec', dont_inherit=True), space)
-                    else: found[name] = _given(body[i].value, c['file'], space)
+                    if name: found[name] = _given(body[i].value, c['file'], space)
+                    else: _do(ast.Module([body[i]], []), c['file'], space)
             except BaseException as e:
                 trouble = f'`{type(e).__name__}: {str(e)[:300]}` in line {body[i].lineno} of its cell.'
                 if name: failed[name] = trouble
     return found, failed
 
+def _do(tree, file, space, mode='exec'): return eval(compile(tree, file, mode, dont_inherit=True), space)
+
 def _given(call, file, space):
     "What a check is given"
-    return eval(compile(ast.Expression(call.args[0]), file, 'eval', dont_inherit=True), space) if call.args else None
+    return _do(ast.Expression(call.args[0]), file, space, 'eval') if call.args else None
 
 # %% ../../../nbs/support/grade/worker.ipynb #0c0ab7f1
 def tell(
@@ -73,11 +75,11 @@ def tell(
             else: say(exercise=name, seed=k, outcomes=[encode_outcome(o) for o in got])
             if isinstance(got, Verdict) or any(o.error is TimeoutError for o in got): break
 
-# %% ../../../nbs/support/grade/worker.ipynb #3bd68dc0
+# %% ../../../nbs/support/grade/worker.ipynb #69a6a839
 def _tools():
     "The functions of the checker, as they are now"
-    ms = {n:m for n,m in sys.modules.items() if n.startswith('groundup.support')}
-    return {f'{n}.{k}':(id(v), id(getattr(v, '__code__', 0))) for n,m in ms.items() for k,v in [*vars(m).items()] if k[:2]!='__'}
+    ms = {n:vars(m).copy() for n,m in sys.modules.items() if n.startswith('groundup.support')}
+    return {f'{n}.{k}':(id(v), id(getattr(v, '__code__', 0))) for n,m in ms.items() for k,v in m.items() if k[:2]!='__'}
 
 def work():
     "Do what standard input asks for"
@@ -91,9 +93,11 @@ def work():
     main.display = lambda *args, **kwargs: None
     before = _tools()
     found,failed = run(job['cells'], vars(main), job['most'])
-    found = {n:vars(main).get(n) for n in exercises if n in vars(main)} | found
+    found = {n:vars(main)[n] for n in exercises if n in vars(main)} | found
+    failed |= job['broken']
     missing = [n for n in exercises if n not in found and n not in failed]
     for n in missing: say(exercise=n, seed=0, kind='unwritten', says=['There is nothing by this name.'])
-    tell({n:e for n,e in exercises.items() if n not in missing}, found, failed | job['broken'], job['seeds'], job['most'], say)
+    exercises = {n:e for n,e in exercises.items() if n not in missing}
+    tell(exercises, found, failed, job['seeds'], job['most'], say)
     after = _tools()
     say(changed=[n for n in before if after.get(n)!=before[n]], done=True)
