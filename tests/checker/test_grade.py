@@ -13,6 +13,7 @@ from groundup.support.checker.compare import differ, plain
 from groundup.support.grade import classroom, course, report, sandbox
 from groundup.support.grade.__main__ import main
 from groundup.support.grade.submission import Unreadable, checked, read, statements
+from processes import sh
 from project import cells, lessons, module, source
 
 lib = Path(groundup.__file__).parent
@@ -326,3 +327,10 @@ def test_the_command(walls, tmp_path, capsys):
     assert main([str(tmp_path/'empty')]) == 1 and 'no notebook' in capsys.readouterr().err
     got = subprocess.run([sys.executable, '-m', 'groundup.support.grade', '--help'], capture_output=True, text=True)
     assert got.returncode == 0 and '--seconds' in got.stdout
+
+def test_the_command_from_the_wheel(walls, python, alone):
+    "As a teacher has it who has nothing of the checkout: the command is there, and the package's own folder is covered"
+    put(alone, {'a.ipynb': answered('neuron', **hostile['pry'])})
+    sh(python.parent/'groundup-grade', alone, '--seed', '3', cwd=alone)
+    row, = csv.DictReader(open(f'{alone}-grades/grades.csv'))
+    assert row['right'] == '7' and "KeyError: '[]'" in Path(f'{alone}-grades/grades.html').read_text().replace('&#x27;', "'")

@@ -12,10 +12,11 @@ import groundup
 from . import report, sandbox
 from .classroom import grade
 
-# %% ../../../nbs/support/grade/command.ipynb #1c1fbc7f
+# %% ../../../nbs/support/grade/command.ipynb #4a2b787d
 def _options():
-    p = argparse.ArgumentParser('groundup-grade', description='Grade the notebooks of a class: run each by itself in '
-                                'a sandbox, and write grades.csv, answers.csv, grades.html and mistakes.html.')
+    does = ('Grade the notebooks of a class: run each by itself in a sandbox, and write grades.csv, answers.csv, '
+            'grades.html and mistakes.html.')
+    p = argparse.ArgumentParser('groundup-grade', description=does)
     p.add_argument('folder', type=Path, help='with the notebooks, at any depth')
     p.add_argument('--out', type=Path, help='where the tables go; FOLDER-grades if left out')
     p.add_argument('--jobs', type=int, default=os.cpu_count(), help='how many at once (%(default)s)')

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['known', 'grade']
 
-# %% ../../../nbs/support/grade/classroom.ipynb #85f7d1db
-import tempfile
+# %% ../../../nbs/support/grade/classroom.ipynb #4feaeb2b
+import signal, tempfile
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import TimeoutError as Late, get_context
 from pathlib import Path
@@ -15,7 +15,7 @@ from . import course, sandbox
 from .judge import Row, judge
 from .submission import Unreadable, read
 
-# %% ../../../nbs/support/grade/classroom.ipynb #4b12c8c3
+# %% ../../../nbs/support/grade/classroom.ipynb #1fdd7a9e
 _lib = Path(groundup.__file__).parent
 known = sorted(o.stem for o in (_lib/'exercises').glob('[a-z]*.py')) # lessons
 
@@ -30,7 +30,8 @@ class _Judge:
     def __init__(self): self.pool = None
 
     def ask(self, f, *args, most=60):
-        if not self.pool: self.pool = get_context('spawn').Pool(1)
+        if not self.pool: # Ctrl-C is for the process that started it
+            self.pool = get_context('spawn').Pool(1, signal.signal, (signal.SIGINT, signal.SIG_IGN))
         try: return self.pool.apply_async(f, args).get(most)
         except Late:
             self.close()

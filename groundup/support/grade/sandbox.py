@@ -10,7 +10,7 @@ import itertools, json, os, select, shutil, subprocess, sys, sysconfig, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #3e83e4ff
+# %% ../../../nbs/support/grade/sandbox.ipynb #503a19dc
 @dataclass
 class Limits:
     "What a submission may use up"
@@ -44,11 +44,11 @@ def command(
     cmd = [bwrap, '--die-with-parent', '--new-session', *(f'--unshare-{o}' for o in ('ipc','pid','net','uts'))]
     cmd += ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID'] if root else ['--unshare-user']
     for p in ('/usr','/bin','/lib','/lib64','/etc/ld.so.cache'): cmd += _mount(p) if os.path.lexists(p) else []
+    cmd += ['--perms', '1777', '--size', '50000000', '--tmpfs', '/tmp']
     for p in _seen():
         for o in [*p.parents][-2::-1]: cmd += ['--perms', '0755', '--dir', str(o)]
         cmd += ['--ro-bind', str(p), str(p)]
     cmd += ['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev']
-    cmd += ['--perms', '1777', '--size', '50000000', '--tmpfs', '/tmp']
     for p in (Path(o).resolve() for o in hidden):
         if any(p.is_relative_to(o) for o in ('/usr', *_seen())):
             cmd += ['--tmpfs', str(p), '--remount-ro', str(p)]
@@ -109,7 +109,7 @@ def run(
 
 def python(code): return [sys.executable, '-c', code]
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #4a539b2c
+# %% ../../../nbs/support/grade/sandbox.ipynb #762144c7
 _probe = '''
 import errno, json, os, socket, sys
 hidden,most = json.load(sys.stdin)
@@ -125,7 +125,8 @@ demand([n for _,n in socket.if_nameindex()]==["lo"], "it sees network devices")
 for p in hidden: demand(not os.path.exists(p) or not os.listdir(p), f"it sees {p}")
 for p in ("/", "/usr", "/dev", "/course", sys.prefix):
     demand(fails(open, p+"/groundup-probe", "w"), f"it can write in {p}")
-demand(os.listdir("/tmp")==[], "its folder is not empty")
+mine = [p for p in [sys.prefix, sys.base_prefix, *sys.path] if p.startswith("/tmp/")]
+demand({*os.listdir("/tmp")}=={p.split("/")[2] for p in mine}, "its folder is not empty")
 demand(len([p for p in os.listdir("/proc") if p.isdigit()])<5, "it sees other processes")
 r,w = os.pipe()
 for n in range(most+5):
