@@ -145,6 +145,9 @@ def _per_channel(x, w): return depthwise.fn(x, w)
 @depthwise.mistake('the channels are added up: each stays for itself')
 def _(x, w): return _per_channel(x, w).sum(1, keepdim=True)
 
+@depthwise.mistake('the channels are added up, and their axis is gone: each stays for itself')
+def _(x, w): return _per_channel(x, w).sum(1)
+
 @depthwise.mistake('the sum over the channels stands in every channel: each stays for itself')
 def _(x, w): return _per_channel(x, w).sum(1, keepdim=True).expand(-1, len(w), -1, -1)
 
@@ -181,6 +184,9 @@ def _(c, f, k, h, w): return f*(k*k+1), f*k*k*h*w
 
 @conv_cost.mistake('the multiplications are those of one place: the filters go over all `h*w`')
 def _(c, f, k, h, w): return f*(c*k*k+1), f*c*k*k
+
+@conv_cost.mistake('a multiplication is counted for the bias: it is added')
+def _(c, f, k, h, w): return f*(c*k*k+1), f*(c*k*k+1)*h*w
 
 @conv_cost.mistake('the multiplications are those of one filter: there are `f`')
 def _(c, f, k, h, w): return f*(c*k*k+1), c*k*k*h*w
@@ -255,6 +261,9 @@ def _(dout, w): return _again(dout, w.flip(2, 3).transpose(0, 1), 0)
 
 @input_grad.mistake('the padding is as wide as the kernel: by one less they still touch')
 def _(dout, w): return _again(dout, w.flip(2, 3).transpose(0, 1), (w.shape[2],w.shape[3]))
+
+@input_grad.mistake('rows and columns are padded alike: each by one less than its side of the kernel')
+def _(dout, w): return _again(dout, w.flip(2, 3).transpose(0, 1), w.shape[2]-1)
 
 @input_grad.mistake('the axes of filters and channels are not exchanged: the gradient adds over the filters')
 def _(dout, w): return _again(dout, w.flip(2, 3), (w.shape[2]-1,w.shape[3]-1))
