@@ -62,7 +62,7 @@ def write(names, dest=folder, nbgrader=False):
             to.parent.mkdir(parents=True, exist_ok=True)
             if o.suffix != '.ipynb': shutil.copy(nbs/o, to); continue
             nb = for_class(project.read(nbs/o))
-            to.write_text(nb2str(for_nbgrader(nb, o.stem[3:]) if nbgrader else nb), encoding='utf8')
+            to.write_text(nb2str(for_nbgrader(nb, project.module(nbs/o)) if nbgrader else nb), encoding='utf8')
         (Path(d)/dest.name/'.groundup').touch()
         if dest.exists(): shutil.rmtree(dest)
         os.replace(Path(d)/dest.name, dest)
