@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../../../nbs/support/grade/command.ipynb #4c983080
+# %% ../../../nbs/support/grade/command.ipynb #48752633
 import argparse, os, secrets, sys, time
 from pathlib import Path
 import groundup
-from . import report, sandbox
+from .report import write
 from .classroom import grade
+from .sandbox import Limits, NoSandbox
 
-# %% ../../../nbs/support/grade/command.ipynb #4a2b787d
+# %% ../../../nbs/support/grade/command.ipynb #118e8dad
 def _options():
     does = ('Grade the notebooks of a class: run each by itself in a sandbox, and write grades.csv, answers.csv, '
             'grades.html and mistakes.html.')
@@ -37,12 +38,12 @@ def main(
     from tqdm import tqdm
     def bar(xs, n): return tqdm(xs, total=n, unit=' notebooks', disable=None)
     seed,out,began = o.seed or secrets.randbelow(2**31)+1,o.out or Path(f'{o.folder.resolve()}-grades'),time.time()
-    try: rows = grade(o.folder, [0,seed,seed+1], o.jobs, sandbox.Limits(o.seconds, int(o.memory*1e9)), bar)
-    except sandbox.NoSandbox as e: return sorry(f'nothing was graded. {e}')
+    try: rows = grade(o.folder, [0,seed,seed+1], o.jobs, Limits(o.seconds, int(o.memory*1e9)), bar)
+    except NoSandbox as e: return sorry(f'nothing was graded. {e}')
     except KeyboardInterrupt: return sorry('interrupted, nothing was written')
     note = (f'{len(rows)} notebooks, graded on {time.strftime("%Y-%m-%d")} by groundup {groundup.__version__}, '
             f'with `--seed {seed}`.')
-    try: report.write(out, rows, note)
+    try: write(out, rows, note)
     except OSError as e: return sorry(f'the tables cannot be written to {out}: {e.strerror}')
     print(f'{len(rows)} notebooks in {time.time()-began:.0f} s: {out/"grades.html"}')
     return 0

@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['known', 'grade']
 
-# %% ../../../nbs/support/grade/classroom.ipynb #4feaeb2b
+# %% ../../../nbs/support/grade/classroom.ipynb #36d5f8eb
 import signal, tempfile
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import TimeoutError as Late, get_context
 from pathlib import Path
 import groundup
-from . import course, sandbox
+from .course import build
+from .sandbox import Limits, command, probe, python, run
 from .judge import Row, judge
 from .submission import Unreadable, read
 
-# %% ../../../nbs/support/grade/classroom.ipynb #1fdd7a9e
+# %% ../../../nbs/support/grade/classroom.ipynb #b41ca37b
 _lib = Path(groundup.__file__).parent
 known = sorted(o.stem for o in (_lib/'exercises').glob('[a-z]*.py')) # lessons
 
@@ -50,7 +51,7 @@ def _grade(path, name, judges, cmd, seeds, limits):
         sub = j.ask(_read, path)
         if isinstance(sub, str): return Row(name, remarks=[sub])
         job = {k:sub[k] for k in ('lesson','cells','broken')} | dict(seeds=seeds, most=limits.seconds/6)
-        out,why = sandbox.run(cmd() + sandbox.python(_work), job, limits)
+        out,why = run(cmd() + python(_work), job, limits)
         return j.ask(judge, name, sub, seeds, out, why)
     except Late: return Row(name, remarks=['reading it took too long'])
     except Exception as e: return Row(name, remarks=[f'it could not be graded: {type(e).__name__}'])
@@ -60,7 +61,7 @@ def grade(
     folder, # with notebooks, at any depth
     seeds:list, # for the inputs: the first one is 0, that of the notebooks' own checks
     jobs:int=2, # how many at once
-    limits:sandbox.Limits=sandbox.Limits(), # for each
+    limits:Limits=Limits(), # for each
     bar=lambda xs, n: xs # shows progress
 )->list: # of `Row`
     "Run and judge all notebooks in a folder; `NoSandbox` where that cannot be done safely"
@@ -68,11 +69,11 @@ def grade(
     paths = sorted(o for o in folder.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
     judges = [_Judge() for _ in range(jobs)]
     with tempfile.TemporaryDirectory(prefix='groundup-') as d:
-        made,hidden = course.build(_lib, Path(d)/'course'),[folder, _lib]
-        sandbox.probe(made, hidden, limits)
+        made,hidden = build(_lib, Path(d)/'course'),[folder, _lib]
+        probe(made, hidden, limits)
         try:
             with ThreadPoolExecutor(jobs) as pool:
-                def cmd(): return sandbox.command(made, hidden, limits)
+                def cmd(): return command(made, hidden, limits)
                 def one(p): return _grade(p, p.relative_to(folder).as_posix(), judges, cmd, seeds, limits)
                 return list(bar(pool.map(one, paths), len(paths)))
         finally:
