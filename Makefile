@@ -1,5 +1,5 @@
 # Every command sets itself up first, in .venv. `make` alone lists them.
-.PHONY: help lab edit test docs preview run bench handout export clean
+.PHONY: help lab edit test docs preview book run bench handout export clean
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
 export PYTHON TORCH
 
@@ -31,6 +31,9 @@ docs: ## build the site into _docs/html
 
 preview: docs ## build the site and show it in the browser   (PORT=8000)
 	$(in_env) tools/preview.py $(PORT)
+
+book: ## print all lessons into one PDF, _docs/groundup.pdf   (needs Chromium or Chrome)
+	$(in_env) tools/book.py
 
 run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_matmul.ipynb ...")
 	$(in_env) tools/notebooks.py run $(NB)
