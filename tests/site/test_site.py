@@ -32,7 +32,7 @@ def modules():
 def stale():
     made = OUT/'searchindex.js'
     if not made.exists(): return True
-    sources = [ROOT/'settings.ini', *ROOT.glob('docs/**/*'), *NBS.glob('**/*.ipynb'), *ROOT.glob(f'{LIB}/**/*.py')]
+    sources = [ROOT/'settings.ini', *ROOT.glob('docs/**/*'), *NBS.glob('**/*.ipynb'), *ROOT.glob(f'{LIB}/**/*.py'), *ROOT.glob(f'{LIB}/data/**/*')]
     skip = {'__pycache__', '.ipynb_checkpoints'}
     return any(p.is_file() and not skip & set(p.parts) and p.stat().st_mtime > made.stat().st_mtime for p in sources)
 

@@ -1,0 +1,41 @@
+"""The explorers of a page: each page that has some loads what they share and a script for each, and no other page loads any.
+
+The scripts are made from `groundup/data/explore` by the same function that makes the notebooks' widgets. The one that reads
+digits carries the ten neurons of lesson 00, made as the lesson makes them."""
+import re
+from pathlib import Path
+import numpy as np
+from groundup.support.data import digits
+from groundup.support.explore import explorers, quantise, script
+
+def ten_neurons(train=800):
+    "Weights (10,784), biases (10,) of lesson 00: each digit's mean image without what all ten share, and minus half its square"
+    d = digits()
+    x,y = d.x[:train].astype(float),d.y[:train]
+    means = np.stack([x[y==c].mean(0) for c in range(10)])
+    return means-means.mean(0), -(means**2).sum(1)/2
+
+def samples():
+    "The 3 of the picture on the map, then one of each digit, (11,784) of bytes"
+    d = digits(raw=True)
+    at = [np.flatnonzero(d.y_valid==3)[4], *(np.flatnonzero(d.y_valid==c)[7] for c in range(10))]
+    return d.x_valid[at].reshape(len(at), -1)
+
+def make(app):
+    "Write each explorer's script beside the site's own"
+    if app.builder.format!='html': return
+    folder = Path(app.outdir)/'_static/explore'
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ('core',*explorers):
+        net = quantise(*ten_neurons(), samples()) if name=='digit' else None
+        (folder/f'{name}.js').write_text(script(name, net), encoding='utf8')
+
+def load(app, pagename, templatename, ctx, doctree):
+    "The scripts of the explorers that a page has"
+    found = sorted({*re.findall(r'<div class="explore"[^>]* data-explore="(\w+)"', ctx.get('body') or '')})
+    for name in ['core']*bool(found)+found: app.add_js_file(f'explore/{name}.js', loading_method='defer')
+
+def setup(app):
+    app.connect('builder-inited', make)
+    app.connect('html-page-context', load)
+    return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')
