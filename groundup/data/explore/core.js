@@ -107,7 +107,7 @@ export function start(ex) {
       if (ex.fields) { link.href = address(ex.name, start_state(ex, given)); el.firstChild.append(link) }
       el.dataset.alive = ''
     }
-    if (mine || ex.mount || !window.IntersectionObserver) { go(); continue }
+    if (mine || 'now' in el.dataset || !window.IntersectionObserver) { go(); continue }
     const near = new IntersectionObserver(es => es.some(e => e.isIntersecting) && (near.disconnect(), go()), {rootMargin: '800px'})
     near.observe(el)
     addEventListener('beforeprint', () => near.disconnect())
