@@ -6,11 +6,12 @@
 __all__ = ['explorers', 'bundle', 'script', 'layer', 'packed', 'unpacked', 'Explorer', 'broadcast', 'einsum', 'init', 'graph',
            'conv', 'digit', 'digit_net']
 
-# %% ../../nbs/support/explore.ipynb #95ea03a5
+# %% ../../nbs/support/explore.ipynb #177c5198
 import base64, json, re
 from html import escape
 from pathlib import Path
 import numpy as np
+from .data import digits
 
 # %% ../../nbs/support/explore.ipynb #08c41c92
 explorers = 'broadcast','einsum','init','graph','conv','digit'
@@ -44,7 +45,7 @@ def script(
     last = f';(window.groundup ??= {{}}).{name} = {{{_public(name)}}}' + '\nstart(explorer)'*(name!='core')
     return '\n'.join(["(() => {", "'use strict'", *given, _inner(name), last, '})()\n'])
 
-# %% ../../nbs/support/explore.ipynb #219df465
+# %% ../../nbs/support/explore.ipynb #df50aadb
 def _text(a, dtype): return base64.b64encode(np.ascontiguousarray(a, dtype).tobytes()).decode()
 
 def layer(
@@ -69,7 +70,7 @@ def packed(
     def one(m):
         kind = type(m).__name__
         if isinstance(m, dict): return m
-        if kind in ('Linear','Conv2d'): return layer(m.weight.tolist(), m.bias.tolist(), getattr(m, 'padding', 0))
+        if kind in ('Linear','Conv2d'): return layer(m.weight.detach().tolist(), m.bias.detach().tolist(), getattr(m, 'padding', 0))
         if kind=='MaxPool2d': return dict(kind='pool', size=m.kernel_size)
         if kind in ('ReLU','Flatten','Unflatten'): return dict(kind=kind.lower())
         raise TypeError(f'{kind} is no layer that a page can compute')
@@ -123,7 +124,7 @@ def _alive(explorer):
         state = traitlets.Dict().tag(sync=True)
     return View(state=explorer.state)
 
-# %% ../../nbs/support/explore.ipynb #7640f17e
+# %% ../../nbs/support/explore.ipynb #98663aee
 def _words(v): return ' '.join(map(str, v)) if isinstance(v, (tuple,list)) else str(v)
 
 def broadcast(
@@ -169,10 +170,9 @@ def digit(
     return Explorer('digit', {}, packed([layer(weight, bias)], samples=samples))
 
 def digit_net(
-    model, # a net of lesson 09 or 10, trained
-    mean:float, std:float, # with which it was trained
-    samples:list=() # images (n,784) of numbers from 0 to 1, to begin with
+    model # a trained net of lesson 09 or 10, which takes pixels as `digit_tensors` gives them
 )->Explorer: # shows itself
     "A page to draw on, and how sure a trained net is of each digit"
-    net = packed(model, mean, std, samples)
+    d = digits()
+    net = packed(model, d.x.mean(), d.x.std(), d.x_valid[:20])
     return Explorer('digit', dict(net='conv' if any(l['kind']=='conv' for l in net['layers']) else 'dense'), net)

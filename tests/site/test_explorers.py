@@ -536,6 +536,22 @@ def test_drawing_by_keyboard_and_touch(browser, address):
     np.testing.assert_allclose(ink, [.25,.75], atol=.02)
     t.context.close()
 
+@pytest.mark.parametrize('name,lesson', [('dense','09_training'),('conv','10_convolution')])
+def test_a_trained_net_on_its_page(name, lesson, tab):
+    "It is fetched only when a reader comes near, reads a real 3, and says how good it is"
+    o = json.loads((root/f'docs/nets/{name}.json').read_text())
+    tab.open(f'{lesson}.html')
+    assert not [u for u in tab.asked if '/net-' in u]
+    box = tab.page.locator('#explore-digit')
+    box.scroll_into_view_if_needed()
+    box.locator('.explore-live').wait_for()
+    settled(tab.page)
+    assert box.locator('[role=status]').inner_text().startswith('The net reads 3;')
+    assert box.locator('.x-ten .on').inner_text().split()[0]=='3' and sum(int(t.rstrip('%')) for t in box.locator('.x-value').all_inner_texts()) in range(95, 106)
+    assert f"{o['origin']['accuracy']:.1%} of 1,000 digits" in box.locator('.x-note').inner_text()
+    assert not tab.foreign() and not tab.errors and len([u for u in tab.asked if '/net-' in u])==1
+    assert not [b for b in test_site.axe(tab.page, code=0) if 'x-' in b or 'explore' in b]
+
 @pytest.mark.parametrize('width', [1280, 768, 390, 320])
 def test_nothing_jumps(width, browser, address):
     "When the page to draw on takes the place of the picture, the text below stays where it is"
