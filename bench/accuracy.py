@@ -2,6 +2,7 @@
 import time
 from statistics import median
 
+from groundup.convolution import digit_cnn
 from groundup.support.timing import one_thread
 from groundup.training import accuracy, digit_learner, digit_tensors
 from measure import figures
@@ -22,3 +23,6 @@ def trainings(epochs, seeds=range(5), **how):
 
 @figures
 def dense(): return trainings(100) # lesson 09
+
+@figures
+def convolution(): return trainings(30, range(3), net=digit_cnn) # lesson 10

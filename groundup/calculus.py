@@ -67,13 +67,6 @@ def normalise_grad(
     "The gradient of `normalise` with respect to `x`"
     return (dout - dout.mean(0) - xhat*(dout*xhat).mean(0))/s
 
-# %% ../nbs/08_calculus.ipynb #d61789be
-def _logsumexp(z, dim):
-    "log Σ exp(z) along `dim`, which stays with size 1"
-    top = torch.finfo(z.dtype).max
-    c = z.amax(dim, keepdim=True).clamp(-top, top) # finite: -inf minus -inf would be nan
-    return c + (z-c).exp().sum(dim, keepdim=True).log()
-
 # %% ../nbs/08_calculus.ipynb #98435a23
 def operation(
     n:int # how many of the first arguments are operands; the others are settings
@@ -103,13 +96,19 @@ def log_softmax_grad(
     return dout - logp.exp()*dout.sum(dim, keepdim=True)
 
 # %% ../nbs/08_calculus.ipynb #f80e93c0
+def _log_softmax(z, dim):
+    "`z` minus log Σ exp(z); the largest is taken away first, so that what is near 0 keeps its digits"
+    top = torch.finfo(z.dtype).max
+    z = z - z.amax(dim, keepdim=True).clamp(-top, top)
+    return z - z.exp().sum(dim, keepdim=True).log()
+
 @operation(1)
 def softmax(
     input:Tensor, # scores, any shape
     dim:int # the axis along which the results add up to 1
 )->Tensor: # the same shape
     "Probabilities from scores, as `torch.nn.functional.softmax`"
-    p = (input-_logsumexp(input, dim)).exp()
+    p = _log_softmax(input, dim).exp()
     return p, (lambda g: softmax_grad(g, p, dim),), p
 
 @operation(1)
@@ -118,7 +117,7 @@ def log_softmax(
     dim:int # as for `softmax`
 )->Tensor: # the same shape
     "The logarithms of the probabilities, as `torch.nn.functional.log_softmax`"
-    logp = input-_logsumexp(input, dim)
+    logp = _log_softmax(input, dim)
     return logp, (lambda g: log_softmax_grad(g, logp, dim),), logp
 
 # %% ../nbs/08_calculus.ipynb #ee284c26
@@ -144,8 +143,8 @@ def cross_entropy(
     label_smoothing:float=0. # the share of the target that is spread over all classes
 )->Tensor: # ()
     "How surprising the true classes are, as `torch.nn.functional.cross_entropy`"
-    if reduction not in ('mean','sum'): raise ValueError(f"reduction is {reduction!r}: 'mean' and 'sum' are known")
-    rows,logp = _rows(input, target, ignore_index),input-_logsumexp(input, 1)
+    if reduction not in ('mean','sum'): raise ValueError(f"reduction is {reduction!r}: 'mean' or 'sum'")
+    rows,logp = _rows(input, target, ignore_index),_log_softmax(input, 1)
     each = logp[rows].gather(1, target[rows,None].long()) # (i,1), the true class of each row
     if label_smoothing: each = label_smoothing*logp[rows].mean(1, keepdim=True) + (1-label_smoothing)*each
     total = each.mean() if reduction=='mean' else each.sum()

@@ -145,6 +145,9 @@ def _per_channel(x, w): return depthwise.fn(x, w)
 @depthwise.mistake('the channels are added up: each stays for itself')
 def _(x, w): return _per_channel(x, w).sum(1, keepdim=True)
 
+@depthwise.mistake('the channels are added up, and their axis is gone: each stays for itself')
+def _(x, w): return _per_channel(x, w).sum(1)
+
 @depthwise.mistake('the sum over the channels stands in every channel: each stays for itself')
 def _(x, w): return _per_channel(x, w).sum(1, keepdim=True).expand(-1, len(w), -1, -1)
 
@@ -158,12 +161,13 @@ def _(x, w): return _per_channel(x, w.flip(1, 2))
 def _(x, w): return _per_channel(x, w)/(w.shape[1]*w.shape[2])
 
 # %% ../../nbs/answers/10_convolution.ipynb #01c2545d
-@book.exercise(inputs=lambda: [(1, 16, 3, 28, 28), (3, 2, 5, 4, 6), (2, 7, 1, 3, 5), (8, 16, 3, 14, 10)],
+@book.exercise(inputs=lambda: [(1, 16, 3, 28, 28), (3, 2, 5, 4, 6), (2, 7, 1, 3, 5), (8, 16, 3, 14, 10),
+                               tuple(torch.randint(2, 9, (5,)).tolist())],
     hints=['One filter has a weight for each channel and each place in the window, and one bias.',
            "With padding 'same' and stride 1 there are as many places as pixels."
            ' At each, a filter multiplies each of its weights once.',
            '`f*(c*k*k+1)` parameters; `f*c*k*k` multiplications at each of the `h*w` places.'],
-    difficulty=1, minutes=5, waive=dict(negative='sizes', square='numbers only', random='sizes by hand'))
+    difficulty=1, minutes=5, waive=dict(negative='sizes', square='numbers only'))
 def conv_cost(c, f, k, h, w): # five numbers -> (parameters, multiplications)
     "What a layer of convolution learns, and what it costs"
     return f*(c*k*k+1), f*c*k*k*h*w
@@ -180,6 +184,9 @@ def _(c, f, k, h, w): return f*(k*k+1), f*k*k*h*w
 
 @conv_cost.mistake('the multiplications are those of one place: the filters go over all `h*w`')
 def _(c, f, k, h, w): return f*(c*k*k+1), f*c*k*k
+
+@conv_cost.mistake('a multiplication is counted for the bias: it is added')
+def _(c, f, k, h, w): return f*(c*k*k+1), f*(c*k*k+1)*h*w
 
 @conv_cost.mistake('the multiplications are those of one filter: there are `f`')
 def _(c, f, k, h, w): return f*(c*k*k+1), c*k*k*h*w
@@ -255,6 +262,9 @@ def _(dout, w): return _again(dout, w.flip(2, 3).transpose(0, 1), 0)
 @input_grad.mistake('the padding is as wide as the kernel: by one less they still touch')
 def _(dout, w): return _again(dout, w.flip(2, 3).transpose(0, 1), (w.shape[2],w.shape[3]))
 
+@input_grad.mistake('rows and columns are padded alike: each by one less than its side of the kernel')
+def _(dout, w): return _again(dout, w.flip(2, 3).transpose(0, 1), w.shape[2]-1)
+
 @input_grad.mistake('the axes of filters and channels are not exchanged: the gradient adds over the filters')
 def _(dout, w): return _again(dout, w.flip(2, 3), (w.shape[2]-1,w.shape[3]-1))
 
@@ -295,11 +305,12 @@ def _(dout, k):
     return out
 
 # %% ../../nbs/answers/10_convolution.ipynb #b1fc8584
-@book.exercise(inputs=lambda: [[(3,1),(2,2),(3,1)], [(3,1),(3,1)], [(5,2),(3,2),(2,3),(3,1)], [(2,2)]*3, [(7,3)]],
+@book.exercise(inputs=lambda: [[(3,1),(2,2),(3,1)], [(3,1),(3,1)], [(5,2),(3,2),(2,3),(3,1)], [(2,2)]*3, [(7,3)],
+                               [*map(tuple, torch.randint(1, 5, (3, 2)).tolist())]],
     hints=['One number of the first layer sees as many pixels as its kernel is wide.',
            'Keep two numbers: how many pixels are seen, and how many pixels one step of the layer is.',
            'A layer adds `(kernel-1)*step` pixels. After that, the step becomes `step*stride`.'],
-    difficulty=2, minutes=10, waive=dict(negative='sizes', square='lists', random='layers by hand'))
+    difficulty=2, minutes=10, waive=dict(negative='sizes', square='lists'))
 def receptive_field(layers): # list of pairs of numbers -> number
     "How many pixels wide the part of the image is that one number depends on"
     size,step = 1,1

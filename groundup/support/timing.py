@@ -29,9 +29,13 @@ def machine()->str: # such as 'Intel Xeon, 2 cores, 1 thread, Python 3.11.7, PyT
 
 # %% ../../nbs/support/timing.ipynb #0d3e2343
 def one_thread():
-    "Let PyTorch compute in one thread, so that timings can be repeated and compared"
-    import torch
-    torch.set_num_threads(1)
+    "Let PyTorch and NumPy compute in one thread, so that timings can be repeated and compared"
+    try: import torch
+    except ImportError: pass
+    else: torch.set_num_threads(1)
+    try: from threadpoolctl import threadpool_limits
+    except ImportError: pass
+    else: threadpool_limits(1)
 
 # %% ../../nbs/support/timing.ipynb #d5b38e7d
 def show_time(
