@@ -10,7 +10,7 @@ import itertools, json, os, select, shutil, subprocess, sys, sysconfig, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #503a19dc
+# %% ../../../nbs/support/grade/sandbox.ipynb #dd0eb653
 @dataclass
 class Limits:
     "What a submission may use up"
@@ -26,10 +26,11 @@ def _mount(p):
     p = Path(p)
     return ['--symlink', os.readlink(p), str(p)] if p.is_symlink() else ['--ro-bind', str(p), str(p)]
 
+def _packages(): return [p for p in sys.path if Path(p).name in ('site-packages','dist-packages') and Path(p).is_dir()]
+
 def _seen():
     "The folders that hold Python and its packages"
-    packages = [p for p in sys.path if Path(p).name in ('site-packages','dist-packages') and Path(p).is_dir()]
-    found = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, sysconfig.get_path('stdlib'), *packages)}
+    found = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, sysconfig.get_path('stdlib'), *_packages())}
     return sorted(o for o in found if not o.is_relative_to('/usr') and not {*o.parents} & found)
 
 def command(
@@ -60,8 +61,8 @@ def command(
 
 _users = itertools.count(os.getpid()) # as root, each run has a user of its own, as processes are counted by user
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #0efee5ba
-_env = dict(PATH='/usr/bin:/bin', HOME='/tmp', USER='student', LANG='C.UTF-8', PYTHONPATH='/course',
+# %% ../../../nbs/support/grade/sandbox.ipynb #5469c994
+_env = dict(PATH='/usr/bin:/bin', HOME='/tmp', USER='student', LANG='C.UTF-8',
             PYTHONDONTWRITEBYTECODE='1', PYTHONSAFEPATH='1', MPLBACKEND='agg', GROUNDUP_DATA='/tmp/data', CUDA_VISIBLE_DEVICES='',
             OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1', MKL_NUM_THREADS='1')
 
@@ -107,9 +108,13 @@ def run(
         p.stdout.close()
     return bytes(out), why or f'it ended by itself (status {p.returncode})'
 
-def python(code): return [sys.executable, '-c', code]
+def python(
+    code:str # a program
+)->list:
+    "The command for a program in Python; `-S`, as files that start with Python are no business of a submission"
+    return ['env', f'PYTHONPATH={":".join(["/course", *_packages()])}', sys.executable, '-S', '-c', code]
 
-# %% ../../../nbs/support/grade/sandbox.ipynb #762144c7
+# %% ../../../nbs/support/grade/sandbox.ipynb #494acf95
 _probe = '''
 import errno, json, os, socket, sys
 hidden,most = json.load(sys.stdin)
@@ -125,7 +130,7 @@ demand([n for _,n in socket.if_nameindex()]==["lo"], "it sees network devices")
 for p in hidden: demand(not os.path.exists(p) or not os.listdir(p), f"it sees {p}")
 for p in ("/", "/usr", "/dev", "/course", sys.prefix):
     demand(fails(open, p+"/groundup-probe", "w"), f"it can write in {p}")
-mine = [p for p in [sys.prefix, sys.base_prefix, *sys.path] if p.startswith("/tmp/")]
+mine = [p for p in [sys.executable, sys.base_prefix, *sys.path] if p.startswith("/tmp/")]
 demand({*os.listdir("/tmp")}=={p.split("/")[2] for p in mine}, "its folder is not empty")
 demand(len([p for p in os.listdir("/proc") if p.isdigit()])<5, "it sees other processes")
 r,w = os.pipe()
