@@ -1,5 +1,5 @@
 # Every command sets itself up first, in .venv. `make` alone lists them.
-.PHONY: help lab edit test docs preview run bench export clean
+.PHONY: help lab edit test docs preview book run bench handout export clean
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
 export PYTHON TORCH
 
@@ -24,7 +24,7 @@ books = $(foreach o,$(NB),$(or $(wildcard $(o)),$(error there is no notebook $(o
 tests = $(or $(foreach o,$(books),"tests/test_every_notebook.py::test_notebook[$(o)]"),tests)
 
 test: ## check everything   (ARGS="-k matmul" or other options of pytest, NB="nbs/01_matmul.ipynb ...")
-	$(in_env) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10 --durations-min 2 $(tests) $(ARGS)
+	$(in_env) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10 --durations-min 2 --junitxml .pytest_cache/last.xml $(tests) $(ARGS)
 
 docs: ## build the site into _docs/html
 	$(in_env) -m sphinx -W --keep-going -q -b html -c docs nbs _docs/html $(ARGS)
@@ -32,15 +32,21 @@ docs: ## build the site into _docs/html
 preview: docs ## build the site and show it in the browser   (PORT=8000)
 	$(in_env) tools/preview.py $(PORT)
 
+book: ## print all lessons into one PDF, _docs/groundup.pdf   (needs Chromium or Chrome)
+	$(in_env) tools/book.py
+
 run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_matmul.ipynb ...")
 	$(in_env) tools/notebooks.py run $(NB)
 
-bench: ## measure what takes long, and keep the figures   (ONLY=accuracy)
-	$(in_env) bench/bench.py $(ONLY)
+bench: ## measure what takes long, and compare with the baseline   (ONLY="ladder training"; KEEP=1 makes a new one)
+	$(in_env) bench/bench.py $(ONLY) $(if $(KEEP),--keep)
+
+handout: ## write handout/: the lessons for a class, without answers and outputs   (NB="nbs/01_matmul.ipynb ...", ARGS=--nbgrader)
+	$(in_env) tools/handout.py $(NB) $(ARGS)
 
 export: ## write groundup/ and README.md from the notebooks
 	$(in_env) tools/notebooks.py export
 
 clean: ## remove what the commands made, but .venv and work/
-	rm -rf _docs _proc _site nbs/nbdev.yml nbs/sidebar.yml build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
+	rm -rf handout _docs _proc _site nbs/nbdev.yml nbs/sidebar.yml build dist jupyter_execute *.egg-info .pytest_cache .hypothesis nbs/reference
 	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -not -path './work/*' -prune -exec rm -rf {} +

@@ -20,8 +20,9 @@ setup(
     long_description=readme, long_description_content_type='text/markdown',
     packages=find_packages(include=[cfg['lib_path'], cfg['lib_path']+'.*']), package_data={cfg['lib_name']: ['data/*', 'data/explore/*']},
     python_requires='>='+cfg['min_python'], install_requires=cfg['requirements'].split(),
-    extras_require=dict(dev=cfg['dev_requirements'].split()),
-    entry_points={'nbdev': [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},
+    extras_require=dict(dev=cfg['dev_requirements'].split(), fast=cfg['fast_requirements'].split()),
+    entry_points={'nbdev': [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"],
+                  'console_scripts': ['groundup-grade=groundup.support.grade.__main__:main']},
     classifiers=['Intended Audience :: Education', 'Programming Language :: Python :: 3',
                  'Topic :: Scientific/Engineering :: Artificial Intelligence'],
     zip_safe=False)

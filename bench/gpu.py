@@ -1,5 +1,5 @@
-"""Measure matrix products on an NVIDIA GPU: `python bench/gpu.py groundup/data/gpu.json`. It needs PyTorch, and
-Numba with numba-cuda for the kernels written by hand. It prints the figures and writes them for lesson 12."""
+"""Measure matrix products on an NVIDIA GPU: `python bench/gpu.py groundup/data/gpu.json`. It needs PyTorch,
+and Numba with numba-cuda for the kernels written by hand. It prints the figures and writes them for lesson 12."""
 import datetime, json, os, platform, subprocess, sys, time
 from pathlib import Path
 from statistics import median

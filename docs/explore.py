@@ -1,12 +1,13 @@
 """The explorers of a page: each page that has some loads what they share and a script for each, and no other page loads any.
 
 The scripts are made from `groundup/data/explore` by the same function that makes the notebooks' widgets. The one that reads
-digits carries the ten neurons of lesson 00, made as the lesson makes them."""
-import re
+digits carries the ten neurons of lesson 00, made as the lesson makes them; the trained nets
+of lessons 09 and 10 come from `docs/nets` (tools/assets/nets.py) and are loaded when a reader comes near."""
+import json, re
 from pathlib import Path
 import numpy as np
 from groundup.support.data import digits
-from groundup.support.explore import explorers, quantise, script
+from groundup.support.explore import explorers, layer, packed, script
 
 def ten_neurons(train=800):
     "Weights (10,784), biases (10,) of lesson 00: each digit's mean image without what all ten share, and minus half its square"
@@ -16,10 +17,10 @@ def ten_neurons(train=800):
     return means-means.mean(0), -(means**2).sum(1)/2
 
 def samples():
-    "The 3 of the picture on the map, then one of each digit, (11,784) of bytes"
-    d = digits(raw=True)
+    "The 3 of the picture on the map, then one of each digit, (11,784)"
+    d = digits()
     at = [np.flatnonzero(d.y_valid==3)[4], *(np.flatnonzero(d.y_valid==c)[7] for c in range(10))]
-    return d.x_valid[at].reshape(len(at), -1)
+    return d.x_valid[at]
 
 def make(app):
     "Write each explorer's script beside the site's own"
@@ -27,8 +28,14 @@ def make(app):
     folder = Path(app.outdir)/'_static/explore'
     folder.mkdir(parents=True, exist_ok=True)
     for name in ('core',*explorers):
-        net = quantise(*ten_neurons(), samples()) if name=='digit' else None
+        net = packed([layer(*ten_neurons())], samples=samples()) if name=='digit' else None
         (folder/f'{name}.js').write_text(script(name, net), encoding='utf8')
+    for p in sorted(Path(app.confdir).glob('nets/*.json')):
+        o = json.loads(p.read_text(encoding='utf8'))
+        kinds = [' by '.join(map(str, l['shape'])) for l in o['net']['layers'] if 'weights' in l]
+        about = f"Its weights are {', '.join(kinds)}. It reads {o['origin']['accuracy']:.1%} of 1,000 digits that it never saw."
+        text = json.dumps(dict(net=o['net'], about=about))
+        (folder/f'net-{p.stem}.js').write_text(f'(groundup.nets ??= {{}}).{p.stem} = {text}\n', encoding='utf8')
 
 def load(app, pagename, templatename, ctx, doctree):
     "The scripts of the explorers that a page has"

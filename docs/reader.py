@@ -193,8 +193,8 @@ def glossary(c):
 
 # --- pages
 
-def contents(nbs):
-    "The sidebar: lessons and answers with their numbers, the reference, the tools"
+def contents(nbs, book=False):
+    "The sidebar: lessons and answers with their numbers, the reference, the tools; a book has the lessons and the glossary"
     def entry(p):
         name = title(cells(p)).removeprefix('Answers: ')
         if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
@@ -205,7 +205,8 @@ def contents(nbs):
     beside = [entry(p) for p in beside if p.stem!='index']
     for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'answers/[0-9][0-9]_*'),
                             ('Look up', ''), ('For authors', 'support/**/*')):
-        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else beside + lists
+        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else beside + lists*(not book)
+        if book and caption not in ('Lessons', 'Look up'): continue
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
 
 def figures(nbs):
@@ -226,7 +227,7 @@ def read(app, docname, text):
     cs = [c for c in seen if c]
     if docname=='index':
         cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures(nbs)}\n\n## ', 1)
-        cs += contents(nbs)
+        cs += contents(nbs, 'book' in app.tags)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'): cs = answers(cs, name)
     elif docname[:2].isdigit():

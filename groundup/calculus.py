@@ -143,7 +143,7 @@ def cross_entropy(
     label_smoothing:float=0. # the share of the target that is spread over all classes
 )->Tensor: # ()
     "How surprising the true classes are, as `torch.nn.functional.cross_entropy`"
-    if reduction not in ('mean','sum'): raise ValueError(f"reduction is {reduction!r}: 'mean' and 'sum' are known")
+    if reduction not in ('mean','sum'): raise ValueError(f"reduction is {reduction!r}: 'mean' or 'sum'")
     rows,logp = _rows(input, target, ignore_index),_log_softmax(input, 1)
     each = logp[rows].gather(1, target[rows,None].long()) # (i,1), the true class of each row
     if label_smoothing: each = label_smoothing*logp[rows].mean(1, keepdim=True) + (1-label_smoothing)*each

@@ -18,7 +18,7 @@ from .support.data import digits
 from .support.plotting import pyplot, show_curves
 
 # %% ../nbs/09_training.ipynb #e34a0466
-def digit_tensors()->list: # images (4000,784), classes (4000,); for the end images (1000,784), classes (1000,)
+def digit_tensors()->list: # images (4000,784) and classes (4000,), for the end (1000,784) and (1000,)
     "The digits, with pixels around 0 (lesson 02): the mean and the deviation are those of the first 4,000"
     d = digits()
     mean,std = d.x.mean(),d.x.std()
@@ -37,6 +37,7 @@ class Dataset:
     def __len__(self): return len(self.y)
     def __getitem__(self, i): return self.x[i],self.y[i] # a number, or a tensor of numbers (b,)
 
+# %% ../nbs/09_training.ipynb #e45ed4ab
 class DataLoader:
     "Goes through a dataset once, in batches"
     def __init__(self,
@@ -46,7 +47,7 @@ class DataLoader:
         generator:torch.Generator=None # draws the order; one of its own if None
     ):
         if not 1<=batch_size<=len(dataset):
-            raise ValueError(f'batch_size is {batch_size}: it must be from 1 to {len(dataset)}, the number of rows')
+            raise ValueError(f'batch_size is {batch_size}: it must be from 1 to {len(dataset)}, the rows')
         self.dataset,self.batch_size,self.shuffle = dataset,batch_size,shuffle
         self.generator = generator or torch.Generator().manual_seed(0)
     def __len__(self): return -(-len(self.dataset)//self.batch_size)
@@ -62,7 +63,8 @@ def accuracy(
 )->float: # from 0 to 1
     "The share of rows whose largest score is at the true class; a row with nan is wrong"
     if not len(target) or target.shape!=scores.shape[:1]:
-        raise ValueError(f'target is {tuple(target.shape)}, scores are {tuple(scores.shape)}: one class for each row')
+        shapes = f'target is {tuple(target.shape)}, scores are {tuple(scores.shape)}'
+        raise ValueError(f'{shapes}: one class for each row')
     return ((scores.argmax(1)==target) & ~scores.isnan().any(1)).double().mean().item()
 
 def evaluate(
@@ -87,15 +89,17 @@ def _check_rate(opt):
 
 def _check_device(model, x):
     p = next(iter(model.parameters())).detach()
-    if p.device!=x.device: raise ValueError(f'the model is on {p.device}, the data on {x.device}: bring one to the other')
+    if p.device!=x.device:
+        raise ValueError(f'the model is on {p.device}, the data on {x.device}: bring one to the other')
 
 def _check_finite(loss, model, x, step):
     if math.isfinite(loss): return
-    if not x.isfinite().all(): raise FloatingPointError(f'the loss is {loss} in step {step}: the inputs hold nan or inf')
+    said = f'the loss is {loss} in step {step}'
+    if not x.isfinite().all(): raise FloatingPointError(f'{said}: the inputs hold nan or inf')
     tops = {n:p.detach().abs().max().item() for n,p in model.named_parameters()}
     first = next((n for n,v in tops.items() if not math.isfinite(v)), max(tops, key=tops.get))
-    raise FloatingPointError(f'the loss is {loss} in step {step}; {first} went first, its largest number is '
-                             f'{tops[first]:.3g}. Is the learning rate too large?')
+    raise FloatingPointError(f'{said}; {first} went first, its largest number is {tops[first]:.3g}. '
+                             'Is the learning rate too large?')
 
 # %% ../nbs/09_training.ipynb #95d1f02e
 class Learner:
@@ -220,6 +224,7 @@ def digit_net(
         layers += [l,ReLU()]
     return Sequential(*layers[:-1])
 
+# %% ../nbs/09_training.ipynb #2e7d0c4a
 def smooth_loss(scores, target): return cross_entropy(scores, target, label_smoothing=.1)
 
 def digit_learner(
@@ -252,6 +257,7 @@ def save(
         os.replace(part, path)
     finally: part.unlink(missing_ok=True)
 
+# %% ../nbs/09_training.ipynb #bf1f50e9
 def load(
     path # of a file that `save` wrote
 )->dict: # name -> tensor
@@ -261,7 +267,8 @@ def load(
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as z:
             n = len(z.namelist()) # the last bytes say how many it should be
-            if z.testzip() or not n or n!=int.from_bytes(raw[-12:-10], 'little'): raise ValueError('not whole')
+            if z.testzip() or not n or n!=int.from_bytes(raw[-12:-10], 'little'):
+                raise ValueError('not whole')
         with np.load(io.BytesIO(raw), allow_pickle=False) as z:
             return {n:torch.from_numpy(z[n]) for n in z.files}
     except Exception as e: # whatever a damaged archive can raise
@@ -272,13 +279,14 @@ class KeepBest:
     "Keeps a copy of the weights of the epoch with the lowest loss: one of the functions `after_epoch`"
     def __init__(self): self.loss,self.state = math.inf,None
     def __call__(self, learner):
-        loss = learner.history[-1]['loss']
-        if loss<self.loss: self.loss,self.state = loss,{n:t.clone() for n,t in learner.model.state_dict().items()}
+        loss,state = learner.history[-1]['loss'],learner.model.state_dict()
+        if loss<self.loss: self.loss,self.state = loss,{n:t.clone() for n,t in state.items()}
 
 def _parser():
-    p = argparse.ArgumentParser('python -m groundup.training', description='Train a dense net to read digits.',
-        epilog='Ctrl-C ends the training and keeps the best weights so far. The exit status is 0 if weights were saved, '
-               '1 if training ended without any, 2 if an option is wrong.')
+    end = ('Ctrl-C ends the training and keeps the best weights so far. The exit status is 0 if weights were '
+           'saved, 1 if training ended without any, 2 if an option is wrong.')
+    about = 'Train a dense net to read digits.'
+    p = argparse.ArgumentParser('python -m groundup.training', description=about, epilog=end)
     def add(name, default, text, kind=int, **kw):
         said = ' '.join(map(str, default)) if isinstance(default, list) else default
         p.add_argument(f'--{name}', type=kind, default=default, help=f'{text} (default {said})', **kw)
@@ -294,8 +302,9 @@ def _parser():
 def _options(args, n): # of a data set of n rows
     p = _parser()
     o = p.parse_args(args)
-    rules = {'epochs':(o.epochs>0, 'above 0'), 'seed':(0<=o.seed<2**62, 'from 0 to 2**62'), 'lr':(0<o.lr<math.inf, 'above 0'),
-             'batch-size':(0<o.batch_size<=n, f'from 1 to {n}'), 'hidden':(min(o.hidden, default=1)>0, 'above 0')}
+    rules = {'epochs':(o.epochs>0, 'above 0'), 'seed':(0<=o.seed<2**62, 'from 0 to 2**62'),
+             'lr':(0<o.lr<math.inf, 'above 0'), 'batch-size':(0<o.batch_size<=n, f'from 1 to {n}'),
+             'hidden':(min(o.hidden, default=1)>0, 'above 0')}
     for name,(ok,rule) in rules.items():
         if not ok: p.error(f"--{name} is {getattr(o, name.replace('-', '_'))}: it must be {rule}")
     if o.out.is_dir(): p.error(f'--out {o.out} is a folder')
@@ -304,6 +313,7 @@ def _options(args, n): # of a data set of n rows
     except OSError as e: p.error(f'--out {o.out}: {e.strerror}')
     return o
 
+# %% ../nbs/09_training.ipynb #40b8afa1
 def main(
     args:list=None # as on the command line; that of this process if None
 )->float: # accuracy on the 1,000
@@ -325,4 +335,5 @@ def main(
     return right
 
 # %% ../nbs/09_training.ipynb #6d59bd4a
-if __name__=='__main__' and getattr(globals().get('__spec__'), 'parent', '')=='groundup': main() # not in a notebook
+if __name__=='__main__' and getattr(globals().get('__spec__'), 'parent', '')=='groundup':
+    main() # not in a notebook

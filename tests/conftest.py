@@ -16,7 +16,7 @@ browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stab
             '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
             '/Applications/Chromium.app/Contents/MacOS/Chromium']
 advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test'
-slow = 'test_jupyterlab', 'test_site', 'test_solved', 'test_every_notebook', 'test_nbdev', 'test_wheel', 'test_generated', 'test_setup'
+slow = 'test_jupyterlab', 'test_site', 'test_solved', 'test_grade', 'test_every_notebook', 'test_nbdev', 'test_wheel', 'test_generated', 'test_setup'
 
 # random examples are the same in each run, and no verdict depends on the speed of the machine
 settings.register_profile('groundup', derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])

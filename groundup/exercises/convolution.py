@@ -161,12 +161,13 @@ def _(x, w): return _per_channel(x, w.flip(1, 2))
 def _(x, w): return _per_channel(x, w)/(w.shape[1]*w.shape[2])
 
 # %% ../../nbs/answers/10_convolution.ipynb #01c2545d
-@book.exercise(inputs=lambda: [(1, 16, 3, 28, 28), (3, 2, 5, 4, 6), (2, 7, 1, 3, 5), (8, 16, 3, 14, 10)],
+@book.exercise(inputs=lambda: [(1, 16, 3, 28, 28), (3, 2, 5, 4, 6), (2, 7, 1, 3, 5), (8, 16, 3, 14, 10),
+                               tuple(torch.randint(2, 9, (5,)).tolist())],
     hints=['One filter has a weight for each channel and each place in the window, and one bias.',
            "With padding 'same' and stride 1 there are as many places as pixels."
            ' At each, a filter multiplies each of its weights once.',
            '`f*(c*k*k+1)` parameters; `f*c*k*k` multiplications at each of the `h*w` places.'],
-    difficulty=1, minutes=5, waive=dict(negative='sizes', square='numbers only', random='sizes by hand'))
+    difficulty=1, minutes=5, waive=dict(negative='sizes', square='numbers only'))
 def conv_cost(c, f, k, h, w): # five numbers -> (parameters, multiplications)
     "What a layer of convolution learns, and what it costs"
     return f*(c*k*k+1), f*c*k*k*h*w
@@ -304,11 +305,12 @@ def _(dout, k):
     return out
 
 # %% ../../nbs/answers/10_convolution.ipynb #b1fc8584
-@book.exercise(inputs=lambda: [[(3,1),(2,2),(3,1)], [(3,1),(3,1)], [(5,2),(3,2),(2,3),(3,1)], [(2,2)]*3, [(7,3)]],
+@book.exercise(inputs=lambda: [[(3,1),(2,2),(3,1)], [(3,1),(3,1)], [(5,2),(3,2),(2,3),(3,1)], [(2,2)]*3, [(7,3)],
+                               [*map(tuple, torch.randint(1, 5, (3, 2)).tolist())]],
     hints=['One number of the first layer sees as many pixels as its kernel is wide.',
            'Keep two numbers: how many pixels are seen, and how many pixels one step of the layer is.',
            'A layer adds `(kernel-1)*step` pixels. After that, the step becomes `step*stride`.'],
-    difficulty=2, minutes=10, waive=dict(negative='sizes', square='lists', random='layers by hand'))
+    difficulty=2, minutes=10, waive=dict(negative='sizes', square='lists'))
 def receptive_field(layers): # list of pairs of numbers -> number
     "How many pixels wide the part of the image is that one number depends on"
     size,step = 1,1

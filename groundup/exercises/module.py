@@ -134,11 +134,12 @@ class _own: Linear,ReLU,Sequential = Linear,ReLU,Sequential
 
 @book.exercise(
     inputs=lambda: [(nn.Linear(3, 2),), (Sequential(Linear(4, 3), ReLU(), Linear(3, 2, bias=False)),),
-                    (ReLU(),), (_shares(nn),), (_shares(_own),), (nn.BatchNorm1d(6),)],
+                    (ReLU(),), (_shares(nn),), (_shares(_own),), (nn.BatchNorm1d(6),),
+                    (nn.Linear(*torch.randint(2, 30, (2,)).tolist()),)],
     hints=['`module.parameters()` goes through the whole tree, and hands out each parameter once.',
            '`p.shape.numel()` is the number of numbers in a tensor of this shape.',
            'Add them up, for those with `p.requires_grad`.'],
-    difficulty=1, minutes=5, waive=dict(random='only sizes count'))
+    difficulty=1, minutes=5, waive=dict(random='it is, inside a module'))
 def count_parameters(module): # nn.Module or a module of ours -> int
     "How many numbers a module learns"
     return sum(p.shape.numel() for p in module.parameters() if p.requires_grad)

@@ -20,10 +20,11 @@ def _drawn(f, n, size, seed, *more):
     g = torch.Generator().manual_seed(seed)
     return [*f(n, size, g, *more)]
 
-@book.exercise(inputs=lambda: [(10, 4, 0), (6, 3, 1), (5, 5, 2), (7, 3, 3, True), (6, 2, 4, True), (3, 2, 5, False)],
+@book.exercise(inputs=lambda: [(10, 4, 0), (6, 3, 1), (5, 5, 2), (7, 3, 3, True), (6, 2, 4, True), (3, 2, 5, False),
+                               tuple(torch.randint(3, 30, (3,)).tolist())],
     hints=['`torch.randperm(n, generator=g)` is the whole order.', '`order.split(size)` cuts it, and the last part may be shorter.',
            'Keep a part if it is `size` long, or if short ones are welcome.'],
-    difficulty=1, minutes=5, observe=_drawn, waive=dict(negative='sizes', square='numbers only', random='the generator has its own seed'))
+    difficulty=1, minutes=5, observe=_drawn, waive=dict(negative='sizes', square='numbers only'))
 def batches(n, size, g, drop_last=False): # numbers, a torch.Generator -> list of tensors of indices
     "The order of an epoch, cut into batches"
     return [b for b in torch.randperm(n, generator=g).split(size) if len(b)==size or not drop_last]
@@ -47,9 +48,10 @@ def _(n, size, g, drop_last=False):
     return [torch.randperm(n, generator=g)[:k] for k in sizes if k==size or not drop_last]
 
 # %% ../../nbs/answers/09_training.ipynb #6012e661
-@book.exercise(inputs=lambda: [([1.,1.,4.], [50,50,10]), ([2.5], [7]), ([-1.,3.], [1,3]), ([0.,6.,3.,1.5], [4,4,4,4])],
+@book.exercise(inputs=lambda: [([1.,1.,4.], [50,50,10]), ([2.5], [7]), ([-1.,3.], [1,3]), ([0.,6.,3.,1.5], [4,4,4,4]),
+                               (torch.randn(3).tolist(), torch.randint(1, 9, (3,)).tolist())],
     hints=['How much do all rows of a batch lose together?', 'Its mean times its size. Add these up.', 'Divide by the number of all rows, `sum(sizes)`.'],
-    difficulty=1, minutes=5, waive=dict(square='lists', random='numbers by hand'))
+    difficulty=1, minutes=5, waive=dict(square='lists'))
 def mean_loss(losses, sizes): # lists of equal length -> number
     "The mean loss of all rows"
     return sum(l*n for l,n in zip(losses, sizes))/sum(sizes)
@@ -68,10 +70,11 @@ def _(losses, sizes): return sum(losses)/sum(sizes)
 def _(losses, sizes): return sum(l*n for l,n in zip(losses, sizes))/len(sizes)
 
 # %% ../../nbs/answers/09_training.ipynb #6a037f45
-@book.exercise(inputs=lambda: [(0, 100, .1), (50, 100, .1), (25, 100, 2.), (100, 100, .1), (130, 100, .1), (1, 3, -1.), (200, 100, .5)],
+@book.exercise(inputs=lambda: [(0, 100, .1), (50, 100, .1), (25, 100, 2.), (100, 100, .1), (130, 100, .1), (1, 3, -1.), (200, 100, .5),
+                               (torch.randint(1, 90, ()).item(), 90, .3)],
     hints=['Half a cosine goes from 1 to -1 while its argument goes from 0 to π.', '`(1+math.cos(math.pi*step/steps))/2` goes from 1 to 0.',
            'After the end it would climb again: take `min(step, steps)`.'],
-    difficulty=1, minutes=5, rtol=1e-9, waive=dict(square='numbers only', random='numbers by hand'))
+    difficulty=1, minutes=5, rtol=1e-9, waive=dict(square='numbers only'))
 def cosine(step, steps, lr): # numbers -> number
     "A learning rate that falls to 0 along half a cosine, and stays there"
     return lr*(1+math.cos(math.pi*min(step, steps)/steps))/2
@@ -129,11 +132,12 @@ def _(im, down, right):
 
 # %% ../../nbs/answers/09_training.ipynb #0d7e6806
 @book.exercise(inputs=lambda: [([3.,2,1,2,3,.5], 2), ([3.,2,1,2,3,.5], 3), ([1.,2,3,0], 4), ([5.,4,3,2], 1), ([2.,2,1,1,1,.1], 2),
-                               ([3.,math.nan,2,math.nan,math.nan,1], 2), ([-1.,-2,-1.5,-3], 2), ([3.,1,2,2,2,.5], 2), ([3.,2,2.5,1,1.5,.5], 2)],
+                               ([3.,math.nan,2,math.nan,math.nan,1], 2), ([-1.,-2,-1.5,-3], 2), ([3.,1,2,2,2,.5], 2), ([3.,2,2.5,1,1.5,.5], 2),
+                               (torch.randn(12).tolist(), 3)],
     hints=['Go through the losses, and remember the number and the loss of the best so far.',
            'A loss is better only if it is *below* the best; a comparison with `nan` is never true.',
            'Stop as soon as `epoch-best` reaches `patience`.'],
-    difficulty=2, minutes=10, waive=dict(square='lists', random='lists by hand'))
+    difficulty=2, minutes=10, waive=dict(square='lists'))
 def best_epoch(losses, patience): # list of numbers, a number -> number
     "The epoch whose weights early stopping keeps"
     best,low = 0,math.inf

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['palette', 'pyplot', 'to_numpy', 'signed_colours', 'split_names', 'bare', 'short_number', 'show', 'show_images',
-           'show_curves', 'show_scale', 'show_bands', 'band', 'show_depth', 'show_histograms']
+           'show_curves', 'show_scale', 'show_bands', 'band', 'show_depth']
 
 # %% ../../nbs/support/plotting.ipynb #5609375e
 import sys
@@ -278,44 +278,3 @@ def show_depth(
         show_bands({name:band(s) for name,s in cs.items()}, xlabel, ylabel, ax=ax)
     for ax in axs[:-1,0]: ax.set_xlabel('') # said once, below
     return fig
-
-# %% ../../nbs/support/plotting.ipynb #a4d1c0e8
-def _hist(ax, t, top, height, color):
-    counts,edges = np.histogram(to_numpy(t), 15, (-top,top))
-    shares = counts/max(to_numpy(t).size, 1)
-    ax.stairs(shares, edges, fill=True, color=color)
-    ax.set(xticks=[], yticks=[], xlim=(-top,top), ylim=(0,height))
-    for s,at in zip(shares, (edges[:-1]+edges[1:])/2):
-        if s>height: ax.text(at+top/8, height, f'{s:.2f}', va='top', fontsize=9)
-    for s in ('left','top','right'): ax.spines[s].set_visible(False)
-
-# %% ../../nbs/support/plotting.ipynb #16f96483
-def _check_layers(rows, layers):
-    for name,ts in rows.items():
-        for n in layers:
-            if not 1<=n<=len(ts): raise ValueError(f'{name!r} has layers 1 to {len(ts)}: there is no layer {n}')
-    if not rows or not len(layers): raise ValueError(f'nothing to draw: {len(rows)} rows of {len(layers)} layers')
-
-def _finish_hists(fig, axs, layers, top, xlabel):
-    for n,ax in zip(layers, axs[0]): ax.set_title(f'layer {n}', fontsize=10)
-    for ax in axs[-1]: ax.set_xticks([-top,0,top])
-    fig.supxlabel(xlabel, fontsize=10)
-    return fig
-
-# %% ../../nbs/support/plotting.ipynb #a4d1c0e9
-def show_histograms(
-    rows:dict, # name -> tensors or arrays of any shape, one for each layer, such as `activations` gives
-    layers:list, # numbers of the layers to show, from 1
-    top:float=3, # the axis goes from -top to top; what lies beyond is counted and not drawn
-    xlabel:str='activation',
-    height:float=1 # the panels show shares from 0 to `height`; a higher bar is cut and has its share beside it
-): # the figure
-    "Histograms, as shares: a row for each network, a column for each layer"
-    _check_layers(rows, layers)
-    size = (.85*len(layers)+1.2, 1.05*len(rows)+.5)
-    fig,axs = pyplot().subplots(len(rows), len(layers), figsize=size, squeeze=False, layout='constrained')
-    for k,((name,ts),line) in enumerate(zip(rows.items(), axs)):
-        for n,ax in zip(layers, line): _hist(ax, ts[n-1], top, height, palette[k%len(palette)])
-        line[0].set_ylabel(name, rotation=0, ha='right', va='center')
-        line[0].set_yticks([0,height])
-    return _finish_hists(fig, axs, layers, top, xlabel)

@@ -2,18 +2,19 @@
 
 What an explorer computes is apart from what it draws, and is held against the package here, in a browser, on random inputs
 and on malformed ones. The site's own tests (test_site.py) look at the pages."""
-import base64, gzip, json, math, random, re, sys
+import gzip, json, math, random, re, sys
 import numpy as np
 import pytest
 import torch
 from groundup.broadcasting import bshape, explain_broadcast
-from groundup.convolution import _pair, conv2d
+from groundup.convolution import _pair, conv2d, digit_cnn
 from groundup.einsum import contraction_cost, einsum
 from groundup.engine import Var, graph_order
 from groundup.init import activations, gradients, relu
 from groundup.neuron import dense
 from groundup.support.data import digits
-from groundup.support.explore import explorers, quantise, script
+from groundup.support.explore import explorers, layer, packed, script, unpacked
+from groundup.training import digit_net, digit_tensors
 import test_site
 from project import cells, nbs, root, source
 
@@ -27,7 +28,7 @@ def js(browser):
     "An empty page that has the explorers' functions: `js(call, cases)` gives for each case the result in a list, or the message of its error"
     page = browser.new_page()
     page.set_default_timeout(240_000)
-    net = quantise(*explore.ten_neurons(), explore.samples())
+    net = packed([layer(*explore.ten_neurons())], samples=explore.samples())
     for o in ('core',*explorers): page.add_script_tag(content=script(o, net if o=='digit' else None))
     def run(call, cases):
         return page.evaluate(f'cases => cases.map(c => {{ try {{ return [({call})(...c)] }} catch (e) {{ '
@@ -273,14 +274,42 @@ def test_ten_neurons(lesson):
 def test_answers(js, lesson):
     "On all validation digits the page says what the lesson's layer says, within the rounding of the weights; and it reads the same digit"
     d = digits()
-    net = quantise(*explore.ten_neurons())
-    step = net['step']
+    net = packed([layer(*explore.ten_neurons())])
+    step = np.array(net['layers'][0]['steps'])
     (got,), = js(f'x => {{ const n = groundup.digit.unpack({json.dumps(net)}); return x.map(o => groundup.digit.answer(n, o)) }}', [[d.x_valid.astype(float).tolist()]])
     want = np.array(dense(d.x_valid.astype(float).tolist(), lesson['apart'], lesson['biases']))
     assert (abs(np.array(got)-want) <= step/2*d.x_valid.sum(1, keepdims=True, dtype=float)+1e-9).all()
     assert np.mean(np.argmax(got, 1)==want.argmax(1))>.995
-    w = np.frombuffer(base64.b64decode(net['weights']), np.int8).reshape(10, 784)*step
-    np.testing.assert_allclose(got, d.x_valid@w.T+net['biases'], rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(got, d.x_valid@unpacked(net['layers'][0]).T+net['layers'][0]['bias'], rtol=1e-6, atol=1e-5)
+
+NETS = dict(dense=lambda: digit_net((784,7,10)), conv=lambda: digit_cnn((2,3,4)))
+
+@pytest.mark.parametrize('name', NETS)
+def test_nets(name, js):
+    "A net of lesson 09 or 10 says the same on a page as in the package, with the weights that the page has"
+    torch.manual_seed(8)
+    model,(*_,x,_) = NETS[name](),digit_tensors()
+    for p in model.parameters(): p.detach().add_(torch.randn(p.shape)*.01) # biases too
+    d = digits()
+    net = packed(model, d.x.mean(), d.x.std())
+    (got,), = js(f'x => {{ const n = groundup.digit.unpack({json.dumps(net)}); return x.map(o => groundup.digit.answer(n, o)) }}', [[d.x_valid[:40].astype(float).tolist()]])
+    before = model(x[:40]).detach()
+    for m,l in zip(model, net['layers']):
+        if 'weights' in l: m.weight.data = torch.tensor(unpacked(l), dtype=torch.float32)
+    want = model(x[:40]).detach()
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+    assert (want-before).abs().max() < .05*before.std() # a byte for a weight is enough
+    (p,), = js('s => groundup.digit.shares(s)', [[got[0]]])
+    np.testing.assert_allclose(p, torch.tensor(got[0]).softmax(0), rtol=1e-6)
+
+@pytest.mark.parametrize('name', NETS)
+def test_trained_nets(name, js):
+    "The stored nets read as many digits as they say, and are small enough"
+    o = json.loads((root/f'docs/nets/{name}.json').read_text())
+    d = digits()
+    (got,), = js(f'x => {{ const n = groundup.digit.unpack({json.dumps(o["net"])}); return x.map(o => groundup.digit.answer(n, o)) }}', [[d.x_valid.astype(float).tolist()]])
+    assert abs(np.mean(np.argmax(got, 1)==d.y_valid)-o['origin']['accuracy'])<.002 and o['origin']['accuracy']>.97
+    assert len(gzip.compress(json.dumps(o).encode(), 9)) < 90*1024
 
 def test_a_real_digit_stays_as_it_is(js):
     "Enlarged to the page and prepared again, a digit of MNIST comes back byte for byte, wherever it was put"
@@ -321,7 +350,7 @@ PAGES = dict(broadcast='02_broadcasting', einsum='03_einsum', init='04_init', gr
 
 def test_light_and_only_where_used(site):
     "All scripts together stay under 40 KB compressed; a page loads those of its own explorers and no other; they name no other host"
-    texts = {p.stem:p.read_text(encoding='utf8') for p in site.glob('_static/explore/*.js')}
+    texts = {p.stem:p.read_text(encoding='utf8') for p in site.glob('_static/explore/*.js') if not p.stem.startswith('net-')}
     assert {*texts}=={'core',*explorers}
     assert sum(len(gzip.compress(t.encode(), 9)) for t in texts.values()) < 40*1024
     for t in texts.values(): assert not re.search(r'https?://(?!www\.w3\.org/2000/svg)', t)
@@ -447,7 +476,7 @@ def test_the_map_begins_as_its_picture(drawing, lesson):
 def test_painted_digits(drawing, lesson):
     "Real digits, painted into the page with a brush of the browser, get the package's answers within the rounding"
     d = digits(raw=True)
-    step = quantise(*explore.ten_neurons())['step']
+    step = max(layer(*explore.ten_neurons())['steps'])
     x = [im for im in d.x_valid[60:90] if max(np.ptp(np.flatnonzero(im.any(k))) for k in (0,1))==19]
     for im in x:
         drawing.get_by_role('button', name='Clear').click()
@@ -506,6 +535,22 @@ def test_drawing_by_keyboard_and_touch(browser, address):
         let n = 0, x = 0, y = 0; for (let k = 3; k < d.length; k += 4) if (d[k]) { n++; x += (k>>2)%c.width; y += Math.floor((k>>2)/c.width) } return [x/n/c.width, y/n/c.height] }""")
     np.testing.assert_allclose(ink, [.25,.75], atol=.02)
     t.context.close()
+
+@pytest.mark.parametrize('name,lesson', [('dense','09_training'),('conv','10_convolution')])
+def test_a_trained_net_on_its_page(name, lesson, tab):
+    "It is fetched only when a reader comes near, reads a real 3, and says how good it is"
+    o = json.loads((root/f'docs/nets/{name}.json').read_text())
+    tab.open(f'{lesson}.html')
+    assert not [u for u in tab.asked if '/net-' in u]
+    box = tab.page.locator('#explore-digit')
+    box.scroll_into_view_if_needed()
+    box.locator('.explore-live').wait_for()
+    settled(tab.page)
+    assert box.locator('[role=status]').inner_text().startswith('The net reads 3;')
+    assert box.locator('.x-ten .on').inner_text().split()[0]=='3' and sum(int(t.rstrip('%')) for t in box.locator('.x-value').all_inner_texts()) in range(95, 106)
+    assert f"{o['origin']['accuracy']:.1%} of 1,000 digits" in box.locator('.x-note').inner_text()
+    assert not tab.foreign() and not tab.errors and len([u for u in tab.asked if '/net-' in u])==1
+    assert not [b for b in test_site.axe(tab.page, code=0) if 'x-' in b or 'explore' in b]
 
 @pytest.mark.parametrize('width', [1280, 768, 390, 320])
 def test_nothing_jumps(width, browser, address):

@@ -136,18 +136,36 @@ def judge(self:Exercise,
 
 @patch
 def _judged(self:Exercise, f):
-    n,cases,rtol = self.__name__,self.cases(),self.rtol
+    cases = self.cases()
+    gots = self.attempt(f, cases)
+    if isinstance(gots, Verdict): return gots
+    return self.compare(gots, cases) or self.kept(f, len(cases))
+
+@patch
+def attempt(self:Exercise,
+    f, # the learner's function or class
+    cases:list # of tuples of arguments
+): # a list of outcomes; a verdict where there is nothing to compare. It needs no answer: grading runs it alone
+    "What comes of an answer"
+    n = self.__name__
     if m := misuse(f, self.fn, None if self.observe else cases): return Verdict(n, 'misuse', [m])
     node = syntax(f)
     stub = Verdict(n, 'unwritten', [f'Write `{signature(self.fn)}`, run its cell and check again. '
                                     f'`ex.{n}.hint()` helps.'])
     if is_stub(f, node): return stub
-    wants,gots = self.outcomes(self.fn, cases),[self._run(f, o) for o in cases]
-    if all(o.nothing for o in gots) and (node is None or is_wrapped_stub(f)): return stub
-    def like(m): return all(g.like(*self.outcomes(self.mistakes[m], [o]), rtol) for g,o in zip(gots, cases))
-    for o in zip(cases, gots, wants):
-        if not o[1].does(o[2], rtol): return self._wrong(*o, next(filter(like, self.mistakes), None))
-    return self._kept(f, node, len(cases))
+    gots = [self._run(f, o) for o in cases]
+    return stub if all(o.nothing for o in gots) and (node is None or is_wrapped_stub(f)) else gots
+
+@patch
+def compare(self:Exercise,
+    gots:list, # what came of the learner's function
+    cases:list # of tuples of arguments
+): # a verdict, or None if all is as it should be. It never runs the learner's function
+    "The verdict on wrong outcomes"
+    def like(m):
+        return all(g.like(*self.outcomes(self.mistakes[m], [o]), self.rtol) for g,o in zip(gots, cases))
+    for o in zip(cases, gots, self.outcomes(self.fn, cases)):
+        if not o[1].does(o[2], self.rtol): return self._wrong(*o, next(filter(like, self.mistakes), None))
 
 @patch
 def _wrong(self:Exercise, args, got, want, mistake):
@@ -172,9 +190,12 @@ def _facts(self:Exercise, args, got, want):
     return facts + [('expected', want.error.__name__ if want.error else at+brief(b))]
 
 @patch
-def _kept(self:Exercise, f, node, n):
+def kept(self:Exercise,
+    f, # the learner's function or class: only its source is read
+    n:int # of inputs
+)->Verdict:
     "The verdict on right values: are the rules kept?"
-    says = [f'Your answer agrees on all {n} inputs.']
+    node,says = syntax(f),[f'Your answer agrees on all {n} inputs.']
     broken,others = breaches(f, node, self.without, taught(self.__module__)) if node else ({},[])
     if broken:
         too = f', in {" and ".join(others)} too' if others else ''

@@ -91,7 +91,7 @@ def prove(
         outs = {m:e.outcomes(f, cases) for m,f in e.mistakes.items()}
     for i,m in enumerate(outs):
         for o in [*outs][:i]:
-            _demand(e, not all(a.like(b) for a,b in zip(outs[m], outs[o])), f'these coincide: {m!r}, {o!r}')
+            _demand(e, not all(a.like(b, e.rtol) for a,b in zip(outs[m], outs[o])), f'these coincide: {m!r}, {o!r}')
     for m,f in e.mistakes.items(): _prove_mistake(e, m, f, outs[m])
     for body in ('...', 'pass', 'raise NotImplementedError', '_ = 0'):
         v = e.judge(_variant(e, body))
