@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['book', 'progress', 'split', 'topk', 'standardise', 'take_grad', 'softplus', 'clip_grads', 'im2col', 'avg_pool']
 
-# %% ../../nbs/answers/11_numpy.ipynb #2ee072cc
+# %% ../../nbs/answers/11_numpy.ipynb #6c5a4f9b
 import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from ..support.checker.exercise import Book
+from ..support.checker.exercise import Book, Wrong
 
 # %% ../../nbs/answers/11_numpy.ipynb #4b3dc9b1
 book = Book('11_numpy')
@@ -47,8 +47,9 @@ def _(x, size):
     n = len(x)%size
     return [x[:n]]*bool(n)+[x[k:k+size] for k in range(n, len(x), size)]
 
-# %% ../../nbs/answers/11_numpy.ipynb #349c5a06
-@book.exercise(inputs=lambda: [(np.array([[3.,-1,7,5],[-2,8,0,-9]]), 2), (_floats(4, 6), 3), (_floats(3, 5), 1), (np.random.randn(2, 4), 4)],
+# %% ../../nbs/answers/11_numpy.ipynb #53b304fc
+@book.exercise(inputs=lambda: [(np.array([[3.,-1,7,5],[-2,8,0,-9]]), 2), (_floats(4, 6), 3), (_floats(3, 5), 1), (np.random.randn(2, 4), 4),
+        (_floats(3, 60), 12)],
     hints=['`np.argsort` gives the places in the order from smallest to largest, for each row.',
            'Largest first: `np.argsort(-x, 1)`, or turn the order around with `[:,::-1]`. Keep the first `k` columns.',
            'Numbers at places that differ from row to row: `np.take_along_axis(x, i, 1)`.'],
@@ -58,9 +59,14 @@ def topk(x, k): # (i,j), a number -> arrays (i,k) and (i,k)
     i = np.argsort(-x, 1)[:,:k]
     return np.take_along_axis(x, i, 1),i
 
-# %% ../../nbs/answers/11_numpy.ipynb #129a0ced
+# %% ../../nbs/answers/11_numpy.ipynb #89fb1de7
 @topk.mistake('they come from smallest to largest: the largest comes first')
 def _(x, k): return tuple(t[:,::-1] for t in topk.fn(x, k))
+
+@topk.mistake('they stand in the order of the row: the largest comes first')
+def _(x, k):
+    i = np.sort(np.argsort(-x, 1)[:,:k], 1)
+    return np.take_along_axis(x, i, 1),i
 
 @topk.mistake('these are the `k` smallest')
 def _(x, k):
@@ -161,11 +167,11 @@ def _(dout, i, n): return np.repeat(np.bincount(i, minlength=n)[:,None], dout.sh
 @take_grad.mistake('the table is as long as `dout`, or ends with the last row taken: it has `n` rows')
 def _(dout, i, n): return take_grad.fn(dout, i, i.max()+1)
 
-# %% ../../nbs/answers/11_numpy.ipynb #cb1f38f8
+# %% ../../nbs/answers/11_numpy.ipynb #fda63913
 def _both(f, x, g):
     got = f(x)
     if not (isinstance(got, tuple) and len(got)==2 and isinstance(got[1], (tuple,list)) and len(got[1])==1 and callable(got[1][0])):
-        raise TypeError('it must give a result and a tuple with one rule: return out, (lambda g: ...,)')
+        raise Wrong('Give a result and a tuple with one rule: `return out, (lambda g: ...,)`. Mind the comma.')
     return {'result':got[0], 'gradient':got[1][0](g)}
 
 @book.exercise(inputs=lambda: [(np.array([[0.,1,-2]]), np.array([[1.,-10,3]])), (_floats(3, 2), _floats(3, 2)),
@@ -180,7 +186,7 @@ def softplus(x): # any shape, floats -> the same shape, and a tuple with one fun
     out = np.maximum(x, 0)+np.log1p(np.exp(-np.abs(x)))
     return out, (lambda g: g*np.exp(x-out),)
 
-# %% ../../nbs/answers/11_numpy.ipynb #b6081ac0
+# %% ../../nbs/answers/11_numpy.ipynb #e1176faa
 def _soft(x, rule):
     out,(right,) = softplus.fn(x)
     return out, (lambda g: rule(g, x, right(np.ones_like(x))),)
@@ -189,6 +195,9 @@ def _soft(x, rule):
 def _(x):
     e = np.exp(x)
     return np.log(1+e), (lambda g: g*e/(1+e),)
+
+@softplus.mistake('the gradient stands large numbers, the result does not')
+def _(x): return np.log(1+np.exp(x)), softplus.fn(x)[1]
 
 @softplus.mistake('the result stands large numbers, its gradient does not')
 def _(x):
@@ -210,17 +219,18 @@ def _(x): return _soft(x, lambda g, x, s: g*(1-s))
 @softplus.mistake('it is the plain ReLU')
 def _(x): return np.maximum(x, 0), (lambda g: np.where(x>0, g, 0),)
 
-# %% ../../nbs/answers/11_numpy.ipynb #a413db18
+# %% ../../nbs/answers/11_numpy.ipynb #9a3baeb1
 def _clipped(f, grads, top):
+    arrays = list(grads) # the list may get others
     length = f(grads, top)
-    return {'length':length if length is None else float(length), 'arrays':grads}
+    return {'length':length if length is None else float(length), 'arrays':arrays}
 
 @book.exercise(inputs=lambda: [([np.array([3.,0], np.float32), np.array([[0.,-4]], np.float32)], 1.), ([_floats(3, 2)*4, _floats(2)*4], .5),
         ([_floats(2, 2)/10, _floats(3)/10], 10.), ([np.random.randn(4, 2), np.random.randn(1), np.random.randn(3)], 1.)],
     hints=['The length before: the root of the sum of all squares, `sum((g**2).sum() for g in grads)**.5`.',
            'Only if it is above `top`, multiply each array by `top/length`.',
            'In place is `g *= ...`. `g = g*...` would make a new array, and the list still has the old one.'],
-    difficulty=2, minutes=10, observe=_clipped)
+    difficulty=2, minutes=10, observe=_clipped, rtol=1e-4)
 def clip_grads(grads, top): # list of arrays, changed in place; a number -> the length before, a number
     "Scale gradients down together if they are too long"
     length = math.sqrt(sum(float((g**2).sum()) for g in grads))
@@ -331,7 +341,7 @@ def avg_pool(x, k): # (b,c,h,w), a number -> (b,c,h/k,w/k)
     b,c,h,w = x.shape
     return x.reshape(b, c, h//k, k, w//k, k).mean((3,5))
 
-# %% ../../nbs/answers/11_numpy.ipynb #332e84f4
+# %% ../../nbs/answers/11_numpy.ipynb #b9f102f7
 def _blocks(x, k): return x.reshape(*x.shape[:2], x.shape[2]//k, k, x.shape[3]//k, k)
 
 @avg_pool.mistake('it is the sum, not the mean')
@@ -347,6 +357,11 @@ def _(x, k): return _blocks(x, k).max((3,5))
 def _(x, k):
     b,c,h,w = x.shape
     return x.reshape(b, c, k, h//k, k, w//k).mean((2,4))
+
+@avg_pool.mistake('both axes of size `k` stand at the end of the `reshape`: each belongs behind the axis that it divides')
+def _(x, k):
+    b,c,h,w = x.shape
+    return x.reshape(b, c, h//k, w//k, k, k).mean((4,5))
 
 @avg_pool.mistake('only rows are averaged, and every `k`-th column is taken')
 def _(x, k): return _blocks(x, k).mean(3)[...,0]
