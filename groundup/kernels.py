@@ -214,12 +214,19 @@ def simd(a, b, c): # (i,k), (k,j), (i,j)
 CACHE = 2**19 # bytes of panels that stay in the second cache
 
 @compiled
+def _aligned(m, nk, n, dtype): # -> (m,nk,n)
+    "Room for `m` panels that begins at a multiple of a row"
+    room = np.empty(m*nk*n+n, dtype)
+    skip = -(room.ctypes.data//room.itemsize)%n
+    return room[skip:skip+m*nk*n].reshape(m, nk, n)
+
+@compiled
 def packed(a, b, c): # (i,k), (k,j), (i,j)
     "Write `a@b` into `c`, tile by tile, from panels of `b` that lie in order"
     (ni,nj),nk,n = c.shape,len(b),ROW//c.itemsize
     if ni<6 or nj<n: return loops_ikj(a, b, c)
     wide = max(CACHE//(nk*ROW+1), 128//n) # panels at a time, 128 columns or more
-    panels = np.empty((min(wide, nj//n+1), nk, n), b.dtype)
+    panels = _aligned(min(wide, nj//n+1), nk, n, b.dtype)
     for j0 in range(0, nj, wide*n):
         js = range(j0, min(j0+wide*n, nj), n)
         for t,j in enumerate(js):
