@@ -11,7 +11,7 @@ def test_contents(wheel):
     names = {o for o in zipfile.ZipFile(wheel).namelist() if not o.endswith('/')}
     lib = root/cfg['lib_path']
     expected = {o.relative_to(root).as_posix() for o in lib.rglob('*.py') if '__pycache__' not in o.parts}
-    expected |= {o.relative_to(root).as_posix() for o in (lib/'data').glob('*')}
+    expected |= {o.relative_to(root).as_posix() for o in (lib/'data').rglob('*') if o.is_file()}
     info = f"{cfg['lib_name']}-{cfg['version']}.dist-info/"
     assert {o for o in names if not o.startswith(info)} == expected
     assert info+'licenses/LICENSE' in names
