@@ -30,6 +30,7 @@ def make(app):
     for name in ('core',*explorers):
         net = packed([layer(*ten_neurons())], samples=samples()) if name=='digit' else None
         (folder/f'{name}.js').write_text(script(name, net), encoding='utf8')
+    (folder/'digit-net.js').write_text(script('digit', packed([], samples=samples())), encoding='utf8') # where a trained net answers
     for p in sorted(Path(app.confdir).glob('nets/*.json')):
         o = json.loads(p.read_text(encoding='utf8'))
         kinds = [' by '.join(map(str, l['shape'])) for l in o['net']['layers'] if 'weights' in l]
@@ -39,7 +40,10 @@ def make(app):
 
 def load(app, pagename, templatename, ctx, doctree):
     "The scripts of the explorers that a page has"
-    found = sorted({*re.findall(r'<div class="explore"[^>]* data-explore="(\w+)"', ctx.get('body') or '')})
+    divs = re.findall(r'<div class="explore"[^>]* data-explore="(\w+)"([^>]*)>', ctx.get('body') or '')
+    found = sorted({name for name,_ in divs})
+    if 'digit' in found and all(re.search(r'data-state="[^"]*\bnet\b', rest) for name,rest in divs if name=='digit'):
+        found[found.index('digit')] = 'digit-net'
     for name in ['core']*bool(found)+found: app.add_js_file(f'explore/{name}.js', loading_method='defer')
 
 def setup(app):
