@@ -27,10 +27,11 @@ def make(app):
     if app.builder.format!='html': return
     folder = Path(app.outdir)/'_static/explore'
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ('core',*explorers):
-        net = packed([layer(*ten_neurons())], samples=samples()) if name=='digit' else None
-        (folder/f'{name}.js').write_text(script(name, net), encoding='utf8')
-    (folder/'digit-net.js').write_text(script('digit', packed([], samples=samples())), encoding='utf8') # where a trained net answers
+    shown = samples()
+    nets = {'digit': packed([layer(*ten_neurons())], samples=shown)}
+    texts = {name: script(name, nets.get(name)) for name in ('core', *explorers)}
+    texts['digit-net'] = script('digit', packed([], samples=shown)) # for a page where a trained net answers
+    for name,text in texts.items(): (folder/f'{name}.js').write_text(text, encoding='utf8')
     for p in sorted(Path(app.confdir).glob('nets/*.json')):
         o = json.loads(p.read_text(encoding='utf8'))
         kinds = [' by '.join(map(str, l['shape'])) for l in o['net']['layers'] if 'weights' in l]

@@ -6,7 +6,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from project import cells, lessons, source
-from reader import declared, label, literal, title
+from reader import declared, label, literal, question, term, title
 from reference import save
 
 # --- the pages
@@ -14,8 +14,8 @@ from reference import save
 def questions():
     yield '# All questions\n\nWhat the lessons ask at their end. Each line leads to the question, with its answer folded below it.'
     for p in lessons():
-        asked = re.findall(r'^\*\*(\d+)\. (.+?)\*\*\s*$', '\n'.join(source(c) for c in cells(p, 'markdown')), re.M)
-        if asked: yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| | Question |\n|---|---|'.replace('| | Q', '| No. | Q')
+        asked = question.findall('\n'.join(source(c) for c in cells(p, 'markdown')))
+        if asked: yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| No. | Question |\n|---|---|'
         for n,text in asked: yield f'| {n} | [{text}](#question-{n}) |'
 
 def declarations(path):
@@ -45,7 +45,7 @@ def write_lists(app):
 def terms(path):
     "Each form of a term that the glossary names, and the label of its entry"
     found = {}
-    for head,forms in re.findall(r'^- \*\*(.+?)\*\*(.*?): ', '\n'.join(source(c) for c in cells(path)), re.M):
+    for head,forms in term.findall('\n'.join(source(c) for c in cells(path))):
         for form in [head, *filter(None, (o.strip() for o in forms.split(',')))]: found[form.lower()] = label(head)
     return found
 

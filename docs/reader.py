@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell as md
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from sphinx import addnodes
-from project import cells, directives, source
+from project import cells, directives, lessons, source
 
 # --- reading notebooks (reference.py uses these too)
 
@@ -172,6 +172,9 @@ def with_hints(cs, lesson, path):
 
 # --- links into lessons
 
+question = re.compile(r'^\*\*(\d+)\. (.+?)\*\*\s*$', re.M)
+term = re.compile(r'^- \*\*(.+?)\*\*(.*?): ', re.M)               # an entry of the glossary, with its other forms
+
 @cache
 def linked(nbs):
     "The cells that other pages name, as JupyterLab does: `04_init.ipynb#cell-id=3363ab26`"
@@ -181,14 +184,14 @@ def with_targets(cs, nbs):
     "Places to link to: before each question, and before each cell that another page names"
     for c in cs:
         if c.get('id') in linked(nbs): yield md(f"(cell-{c['id']})=")
-        if c['cell_type']=='markdown': c['source'] = re.sub(r'^(?=\*\*(\d+)\. .+\*\*$)', r'(question-\1)=\n', source(c), flags=re.M)
+        if c['cell_type']=='markdown': c['source'] = question.sub(r'(question-\1)=\n\g<0>', source(c))
         yield c
 
 def label(term): return 'term-' + re.sub(r'\W+', '-', term.lower())
 
 def glossary(c):
     "An entry of the glossary gets a place to link to; its other forms, which only links need, are left out"
-    c['source'] = re.sub(r'^- \*\*(.+?)\*\*.*?: ', lambda m: f'- ({label(m[1])})=\n  **{m[1]}**: ', source(c), flags=re.M)
+    c['source'] = term.sub(lambda m: f'- ({label(m[1])})=\n  **{m[1]}**: ', source(c))
     return c
 
 # --- pages
@@ -200,23 +203,21 @@ def contents(nbs, book=False):
         if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
         return f"{name} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
     lists = ['All questions <reference/questions>', 'All exercises <reference/exercises>', 'All names <reference/index>']
-    first = {'index': -1, 'glossary': 0, 'notation': 1, 'myths': 2}
-    beside = sorted((p for p in nbs.glob('*.ipynb') if not p.stem[:2].isdigit()), key=lambda p: (first.get(p.stem, 3), p.stem))
-    beside = [entry(p) for p in beside if p.stem!='index']
+    first = [p for n in ('glossary', 'notation', 'myths') if (p := nbs/f'{n}.ipynb').exists()]
+    beside = first + [p for p in sorted(nbs.glob('[!0-9]*.ipynb')) if p not in first and p.stem!='index']
     for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'answers/[0-9][0-9]_*'),
                             ('Look up', ''), ('For authors', 'support/**/*')):
-        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else beside + lists*(not book)
+        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else [*map(entry, beside)] + lists*(not book)
         if book and caption not in ('Lessons', 'Look up'): continue
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
 
-def figures(nbs):
-    "How much there is, counted in the notebooks"
-    found = [c for p in sorted(nbs.glob('[0-9][0-9]_*.ipynb')) for c in cells(p)]
-    text = '\n'.join(source(c) for c in found)
-    checks = re.findall(r'^\s*(?:with raises|assert|same|test_\w+)\b', '\n'.join(source(c) for c in found if c['cell_type']=='code'), re.M)
-    counts = dict(lessons=len(list(nbs.glob('[0-9][0-9]_*.ipynb'))), exercises=len(re.findall(r'^ex\.\w+\.check\(', text, re.M)),
-                  questions=len(re.findall(r'^\*\*\d+\. ', text, re.M)))
-    counts["tests in the lessons' own cells"] = len(checks)
+def figures():
+    "How much there is, counted in the lessons"
+    found = [c for p in lessons() for c in cells(p)]
+    text, code = ('\n'.join(source(c) for c in found if c['cell_type']==k) for k in ('markdown', 'code'))
+    def count(pattern): return len(re.findall(pattern, code, re.M))
+    counts = {'lessons': len(lessons()), 'exercises': count(r'^ex\.\w+\.check\('), 'questions': len(question.findall(text)),
+              "tests in the lessons' own cells": count(r'^\s*(?:with raises|assert|same|test_\w+)\b')}
     return '{.figures}\n' + ' · '.join(f'**{n:,}** {name}' for name,n in counts.items())
 
 def read(app, docname, text):
@@ -226,7 +227,7 @@ def read(app, docname, text):
     seen = (code_cell(c) if c['cell_type']=='code' else md_cell(c) for c in nb['cells'])
     cs = [c for c in seen if c]
     if docname=='index':
-        cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures(nbs)}\n\n## ', 1)
+        cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures()}\n\n## ', 1)
         cs += contents(nbs, 'book' in app.tags)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'): cs = answers(cs, name)

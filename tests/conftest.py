@@ -1,7 +1,7 @@
 """What the tests share: a data folder of their own, a browser where there is one, the wheel and an environment with it.
 
 Two workers share the tests (`make test`): what is slow comes first, and all that needs a browser goes to one of them."""
-import os, shutil, subprocess, sys, sysconfig
+import os, shutil, sys, sysconfig
 from pathlib import Path
 
 import pytest
@@ -9,12 +9,10 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent/'tools'))
+import book
 from processes import sh
 from project import root
 
-browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
-            '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-            '/Applications/Chromium.app/Contents/MacOS/Chromium']
 advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test'
 slow = 'test_jupyterlab', 'test_site', 'test_solved', 'test_grade', 'test_every_notebook', 'test_nbdev', 'test_wheel', 'test_generated', 'test_setup'
 
@@ -54,10 +52,7 @@ def shared(factory, name, make):
 @pytest.fixture(scope='session')
 def chromium():
     "Path of the system's Chromium; without one the test is skipped, or fails where GROUNDUP_BROWSER=required"
-    for o in filter(None, map(shutil.which, browsers)):
-        try: # on Ubuntu, chromium-browser may be a script that only asks for a snap
-            if not subprocess.run([o, '--version'], capture_output=True, timeout=60).returncode: return o
-        except (OSError, subprocess.TimeoutExpired): continue
+    if path := book.browser(): return path
     if os.environ.get('GROUNDUP_BROWSER') == 'required': pytest.fail(advice)
     pytest.skip(advice)
 

@@ -15,9 +15,16 @@ READY = """() => {
     return Promise.all([document.fonts.ready, ...[...document.images].map(i => i.decode().catch(() => 0))]).then(() => 0)
 }"""
 
+browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
+            '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+            '/Applications/Chromium.app/Contents/MacOS/Chromium']
+
 def browser():
-    names = 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'
-    return next(filter(None, map(shutil.which, names)), None) or sys.exit('the book is printed by Chromium or Chrome: install one')
+    "Path of a Chromium or Chrome that starts, or None"
+    for o in filter(None, map(shutil.which, browsers)):
+        try: # on Ubuntu, chromium-browser may be a script that only asks for a snap
+            if not subprocess.run([o, '--version'], capture_output=True, timeout=60).returncode: return o
+        except (OSError, subprocess.TimeoutExpired): continue
 
 def build(folder):
     "The lessons and what belongs to them as one page"
@@ -37,7 +44,7 @@ def print_pdf(browser, page, dest):
 
 def main(out=root/f"_docs/{cfg['lib_name']}.pdf"):
     from playwright.sync_api import sync_playwright
-    out,path = Path(out).absolute(),browser()
+    out,path = Path(out).absolute(),browser() or sys.exit('the book is printed by Chromium or Chrome: install one')
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as d, sync_playwright() as p:
         b = p.chromium.launch(executable_path=path, args=['--no-sandbox']*(os.name=='posix' and os.getuid()==0))

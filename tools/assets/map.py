@@ -44,8 +44,8 @@ def main():
     for n,of in needs().items():
         for o in of:
             (x,y,_),(p,q,_) = places[o],places[n]
-            side = q==y
-            a,b = ((x+.4,y),(p-.4,q)) if side else ((x+(.12 if p>x else -.12 if p<x else 0),y+.23),(p-(.12 if p>x else -.12 if p<x else 0),q-.23))
+            side,dx = q==y,.12*((p>x)-(p<x))
+            a,b = ((x+.4,y),(p-.4,q)) if side else ((x+dx,y+.23),(p-dx,q-.23))
             bend = 0 if not side or p-x==1 else -.35
             ax.annotate('', b, a, arrowprops=dict(arrowstyle='-|>', color='#777777', lw=1.2, shrinkA=1, shrinkB=1,
                                                   connectionstyle=f'arc3,rad={bend}'))
