@@ -1,5 +1,5 @@
 "A page of answers loses nothing that a reader needs, and shows nothing twice"
-import ast, re, sys
+import ast, json, re, sys
 from collections import Counter
 import pytest
 from project import cells, root, source
@@ -71,3 +71,28 @@ def test_every_line_once(path):
         want += lines('\n'.join(text))
     have = [l for c in page(cells(path)) if c['cell_type']=='code' for l in lines(source(c))]
     assert Counter(have)==Counter(want)
+
+def test_folded_cells_stay_apart():
+    "A lesson's first cells fold as one; a cell that is folded further down takes nothing with it"
+    hidden = dict(jupyter=dict(source_hidden=True))
+    cs = [reader.md('# T'), *(code(o)|dict(metadata=hidden) for o in ('import a', 'import b')), reader.md('Prose'), code('x'), code('def _f(): ...')|dict(metadata=hidden), reader.md('End')]
+    heads,depth = [],0
+    for s in shown(reader.set_up(cs)):
+        depth += s.startswith('<details')
+        if not s.startswith('<'): heads.append((s, depth))
+        depth -= s=='</details>'
+    assert heads==[('# T', 0), ('import a', 1), ('import b', 1), ('Prose', 0), ('x', 0), ('def _f(): ...', 1), ('End', 0)]
+
+def exercise(name, **kw): return code(f"@book.exercise({', '.join(f'{k}={v!r}' for k,v in kw.items())})\ndef {name}(x):\n    'Twice `x`'\n    return x")
+
+def test_exercises_of_a_lesson(tmp_path):
+    "Their list stands below the links of a lesson, and each has its place, its hints folded, and a way to its answer"
+    path = tmp_path/'04_x.ipynb'
+    path.write_text(json.dumps(dict(cells=[exercise('f', minutes=5, difficulty=1), exercise('g', hints=('one', 'two'), minutes=10, difficulty=2)])))
+    cs = [reader.md('# T'), reader.md('[Open in Colab](https://colab.research.google.com/x)'), reader.md('### Your turn: `g`\n\nDo it.'), code('def g(x): ...\n\nex.g.check(g)'), reader.md('End')]
+    out = shown(reader.with_exercises(cs, '04_x', path))
+    assert out[2:5]==['<details class="answer help"><summary>2 exercises, 15 minutes</summary>',
+        '1. [`f`](#your-turn-f): Twice `x` · difficulty 1, 5 minutes\n2. [`g`](#your-turn-g): Twice `x` · difficulty 2, 10 minutes', '</details>']
+    assert out[5]=='### Your turn: `g`\n\n{.facts}\nExercise 2 of 2\n\n\nDo it.' and out[6].endswith('ex.g.check(g)')
+    assert [o for o in out[7:] if not o.startswith('</')]==['<details class="answer help hint"><summary>Hint 1</summary>', 'one',
+        '<details class="answer help hint"><summary>Hint 2</summary>', 'two', '{.to-answer}\n[Answer for `g`](#04_x-g-answer)', 'End']
