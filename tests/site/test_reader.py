@@ -1,8 +1,8 @@
 "A page of answers loses nothing that a reader needs, and shows nothing twice"
-import ast, json, re, sys
+import ast, importlib.util, json, re, sys
 from collections import Counter
 import pytest
-from project import cells, root, source
+from project import cells, lessons, nbs, root, source
 sys.path.insert(0, str(root/'docs'))
 import reader
 
@@ -96,3 +96,26 @@ def test_exercises_of_a_lesson(tmp_path):
     assert out[5]=='### Your turn: `g`\n\n{.facts}\nExercise 2 of 2\n\n\nDo it.' and out[6].endswith('ex.g.check(g)')
     assert [o for o in out[7:] if not o.startswith('</')]==['<details class="answer help hint"><summary>Hint 1</summary>', 'one',
         '<details class="answer help hint"><summary>Hint 2</summary>', 'two', '{.to-answer}\n[Answer for `g`](#04_x-g-answer)', 'End']
+
+@pytest.mark.parametrize('path', lessons(), ids=lambda p: p.stem)
+def test_nothing_is_hidden_in_a_fold(path):
+    "All headings of a lesson are open, and each exercise has its place"
+    seen = [reader.code_cell(c) if c['cell_type']=='code' else reader.md_cell(c) for c in cells(path)]
+    out = shown(reader.with_exercises(reader.set_up([c for c in seen if c]), path.stem, nbs/f'answers/{path.name}'))
+    depth = 0
+    for s in out:
+        depth += s.startswith('<details')-(s=='</details>')
+        assert not (depth and re.search(r'^##+ ', s, re.M)), s[:80]
+    text = '\n'.join(out)
+    turns = re.findall(r'^#+ Your turn', text, re.M)
+    assert turns and re.findall(r'^Exercise (\d+) of (\d+)$', text, re.M)==[(str(n), str(len(turns))) for n in range(1, len(turns)+1)]
+
+def test_the_map():
+    "It shows what the lessons say and need today, and each box leads to its lesson"
+    spec = importlib.util.spec_from_file_location('course_map', root/'tools/assets/map.py')
+    module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
+    for name,drawn in module.maps().items():
+        assert (nbs/f'images/{name}.svg').read_text(encoding='utf8')==drawn, 'draw it again: python tools/assets/map.py'
+        assert re.findall(r'<a href="(.+?)">', drawn)==[p.name for p in lessons()] and '\n\n' not in drawn
+    page = reader.drawn_map(nbs, re.match('(.*)', 'Boxes "and" arrows'))
+    assert page.count('aria-label="Boxes &quot;and&quot; arrows"')==2 and page.count('href="04_init.html"')==2 and '.ipynb' not in page

@@ -39,7 +39,7 @@ def arrow(a, b, pitch):
     top,bottom = q+H/2,y-H/2-2
     side = (x>p)-(x<p)
     if b[1]-a[1]==1: return f'M{p+side*.15*W:g} {top:g}L{x-side*.15*W:g} {bottom:g}'
-    lane = (p+x)/2 if side else p-W/2-9 # between the two columns, or left of both
+    lane = (p+x)/2 if side else p-pitch[0]/2 # between the two columns, or left of both
     start,end = (p+side*.32*W,x-side*.32*W) if side else (p-.4*W,)*2
     return (f'M{start:g} {top:g}C{start:g} {top+24:g} {lane:g} {top+10:g} {lane:g} {top+44:g}V{bottom-44:g}'
             f'C{lane:g} {bottom-10:g} {end:g} {bottom-24:g} {end:g} {bottom:g}')
@@ -59,7 +59,7 @@ def draw(places, pitch, size, name):
         n = int(p.stem[:2])
         title = f"{n:02} {re.search(r'^# (.+)', source(cells(p)[0]), re.M)[1]}"
         x,y = (o*k for o,k in zip(places[n], pitch))
-        cut = title.rfind(' ', 0, 19) if len(title)>21 else len(title) # a long title takes two lines
+        cut = title.rfind(' ', 0, 18) if len(title)>20 else len(title) # a long title takes two lines
         heads = [title[:cut], *filter(None, [title[cut+1:]])]
         lines = [(s, 'bold', '#111', size) for s in heads] + [(builds[n], 'normal', '#444', size-1.5)]
         text = [f'<text x="{x:g}" y="{y+4+(k-(len(lines)-1)/2)*15.5:g}" font-size="{s:g}" font-weight="{bold}" fill="{colour}">{escape(t)}</text>'
@@ -67,8 +67,10 @@ def draw(places, pitch, size, name):
         out += [f'<a href="{p.name}"><rect x="{x-W/2:g}" y="{y-H/2:g}" width="{W}" height="{H}" rx="5" fill="#eef4fa" stroke="#0072b2" stroke-width="1.2"/>{"".join(text)}</a>']
     return '\n'.join([*out, '</svg>\n'])
 
+def maps(): return {'map': draw(wide, (180,88), 12.5, 'tip'), 'map-narrow': draw(narrow, (172,78), 12, 'tip-narrow')}
+
 def main():
-    for name,drawn in {'map': draw(wide, (180,88), 12.5, 'tip'), 'map-narrow': draw(narrow, (172,78), 12, 'tip-narrow')}.items():
+    for name,drawn in maps().items():
         path = root/f'nbs/images/{name}.svg'
         path.write_text(drawn, encoding='utf8')
         print(path.relative_to(root).as_posix(), path.stat().st_size, 'bytes')
