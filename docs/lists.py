@@ -43,12 +43,16 @@ def terms(path):
         for form in [head, *filter(None, (o.strip() for o in forms.split(',')))]: found[form.lower()] = label(head)
     return found
 
+def any_of(terms):
+    "Finds the terms as whole words, the longest first; *in place of* is no *in place*"
+    return re.compile(r'(?<![\w-])(' + '|'.join(map(re.escape, sorted(terms, key=len, reverse=True))) + r')(?![\w-])(?!(?<=in place)\s+of\b)', re.I)
+
 def link_terms(app, doctree):
     "The first use of each term in a lesson leads to the glossary"
     page, path = app.env.current_document.docname, Path(app.srcdir)/'glossary.ipynb'
     if not re.match(r'\d\d_', page) or not path.exists(): return
     known, seen = terms(path), set()
-    pattern = re.compile(r'(?<![\w-])(' + '|'.join(map(re.escape, sorted(known, key=len, reverse=True))) + r')(?![\w-])', re.I)
+    pattern = any_of(known)
     folded = False # what helps with an exercise is out of sight: no term's first use
     for t in list(doctree.findall(lambda n: isinstance(n, (nodes.Text, nodes.raw)))):
         if isinstance(t, nodes.raw):

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 from project import cells, lessons, nbs, root, source
 sys.path.insert(0, str(root/'docs'))
-import reader
+import lists, reader
 
 def page(cs):
     seen = (reader.code_cell(c) if c['cell_type']=='code' else reader.md_cell(c) for c in cs)
@@ -119,3 +119,7 @@ def test_the_map():
         assert re.findall(r'<a href="(.+?)">', drawn)==[p.name for p in lessons()] and '\n\n' not in drawn
     page = reader.drawn_map(nbs, re.match('(.*)', 'Boxes "and" arrows'))
     assert page.count('aria-label="Boxes &quot;and&quot; arrows"')==2 and page.count('href="04_init.html"')==2 and '.ipynb' not in page
+
+def test_words_that_only_look_like_terms():
+    text = 'In place of a loop it changes the mini-batch in place, leaves nothing, and takes batch and batches'
+    assert [m[0] for m in lists.any_of(lists.terms(nbs/'glossary.ipynb')).finditer(text)]==['mini-batch','in place','batch','batches']
