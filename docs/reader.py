@@ -166,7 +166,7 @@ def answers(cs, lesson):
                 if kind=='exercise':
                     close(); heading(d.name)
                     solution = md(f'({lesson}-{d.name}-answer)='), part(c, held+lines, c['outputs'])
-                    out += statement(c, d, asked[d.name][1], place(d.name)) + fold('Solution', *solution)
+                    out += statement(c, d, asked[d.name][1], place(d.name)) + fold('Answer', *solution)
                 else: wrong += [md('Code that several of them share'), part(c, held)]*bool(held) + mistake(c, d, call, lines)
                 held = []
         if held and wrong: wrong.append(part(c, held))

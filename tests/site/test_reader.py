@@ -37,7 +37,7 @@ def thrice(x): return 3*x
 @f.mistake('a class')
 class _(f.fn): pass
 # the end"""), code("f.prove()")])
-    want = ["## `f`", "Twice x", "Solution", "def f(x):", "class f2", "Mistakes it knows by name", "`f.fn` is the solution of `f`.",
+    want = ["## `f`", "Twice x", "Answer", "def f(x):", "class f2", "Mistakes it knows by name", "`f.fn` is the solution of `f`.",
             "Squared", "# about the first\ndef f(x):\n    # a note\n    return x*x",
             "Code that several of them share", "half = .5\ndef helper(x): return x*half # both use it",
             "Halved", "def f(x): return helper(x)",
