@@ -22,11 +22,10 @@ def exercises():
     yield '# All exercises\n\nA name leads to the exercise in its lesson, where its hints are. Difficulty goes from 1 to 3.'
     for p in lessons():
         if not (path := p.parent/f'answers/{p.name}').exists(): continue
-        yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| No. | Exercise | What it asks | Difficulty | Minutes | Answer |\n|---|---|---|---|---|---|'
+        yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| No. | Exercise | Difficulty | Minutes | Answer |\n|---|---|---|---|---|'
         for n,(name,(d,kw)) in enumerate(declarations(cells(path)).items(), 1):
-            asks = ask(d).replace('|', '\\|')
-            yield (f"| {n} | [`{name}`](../{p.name}#your-turn-{name.lower()}) | {asks} | {kw.get('difficulty')} | {kw.get('minutes')} "
-                   f"| [Answer](#{p.stem}-{name}-answer) |")
+            what = f"[`{name}`](../{p.name}#your-turn-{name.lower()}): {ask(d)}".replace('|', '\\|')
+            yield f"| {n} | {what} | {kw.get('difficulty')} | {kw.get('minutes')} | [Answer](#{p.stem}-{name}-answer) |"
 
 def write_lists(app):
     newest = max(os.path.getmtime(p) for o in lessons() for p in (o, o.parent/f'answers/{o.name}') if p.exists())

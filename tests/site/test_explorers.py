@@ -209,7 +209,7 @@ def test_graph_says_why(text, part, js):
     assert isinstance(said, str) and part in said
 
 def test_any_name_may_be_a_key(js):
-    assert js(CALL, [['constructor*__proto__', 'constructor = 2, __proto__ = 3']])==[[[['constructor', 2, 3], ['__proto__', 3, 2], ['', 6, 1]]]]
+    assert js(CALL, [['constructor*__proto__', 'constructor = 2, __proto__ = 3']])==[[[['__proto__', 3, 2], ['constructor', 2, 3], ['', 6, 1]]]]
 
 def test_steps(js):
     "A diamond: three uses of x, and each step says what it did"
