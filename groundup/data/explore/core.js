@@ -161,7 +161,7 @@ export function live(el, ex, given, changed = () => {}) {
       if (f.type == 'choice' && !f.options.some(o => o[0] == state[f.key])) state[f.key] = String(f.value)
       if (f.type == 'range') {
         // whatever an address says, it is one of the slider's numbers
-        const n = Math.round(state[f.key])
+        const n = Math.round(parseFloat(state[f.key]))
         state[f.key] = String(Math.min(+e.max, Math.max(+e.min, isNaN(n) ? f.value : n)))
       }
       if (e.value != state[f.key]) e.value = state[f.key]
