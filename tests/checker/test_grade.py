@@ -24,11 +24,14 @@ pytestmark = pytest.mark.xdist_group('grade') # what one worker has graded, the 
 def walls(tmp_path_factory):
     "Grading needs a sandbox that holds"
     folder = tmp_path_factory.mktemp('walls')
-    try: sandbox.probe(course.build(lib, folder/'course'), [lib])
+    try: probe(course.build(lib, folder/'course'), [lib])
     except sandbox.NoSandbox as e:
         if os.environ.get('GROUNDUP_SANDBOX') == 'required': pytest.fail(str(e))
         pytest.skip(str(e))
     return folder/'course'
+
+def probe(course, hidden):
+    with sandbox.Sandboxes(course, hidden) as boxes: sandbox.probe(boxes)
 
 def book(lesson): return import_module(f'groundup.exercises.{lesson}').book.exercises
 
@@ -293,29 +296,65 @@ def test_no_bubblewrap(tmp_path, monkeypatch, capsys):
     assert main([str(tmp_path/'in')]) == 1 and 'nothing was graded' in capsys.readouterr().err
     assert [o.name for o in tmp_path.iterdir()] == ['in']
 
-@pytest.mark.parametrize('change, why', [(lambda c: [o for o in c if o != '--unshare-net'], 'network'), (lambda c: [o for o in c if o != '--unshare-pid'], 'other processes'),
-    (lambda c: [o for o in c if not o.startswith('--nproc')], 'number of its processes'), (lambda c: ['false'], 'does not start'),
+@pytest.mark.parametrize('change, why', [(lambda c: [o for o in c if o != '--unshare-net'], 'network|cannot be entered'),
+    (lambda c: [o for o in c if o != '--unshare-pid'], 'other processes|cannot be entered'), (lambda c: ['false'], 'does not start'),
     (lambda c: c[:c.index('--tmpfs')] + c[c.index('--tmpfs')+2:], 'does not start|write')])
 def test_a_wall_is_missing(walls, monkeypatch, change, why):
     "The probe finds each gap"
     whole = sandbox.command
     monkeypatch.setattr(sandbox, 'command', lambda *a: change(whole(*a)))
-    with pytest.raises(sandbox.NoSandbox, match=why): sandbox.probe(walls, [lib])
+    with pytest.raises(sandbox.NoSandbox, match=why): probe(walls, [lib])
+
+def told(monkeypatch, **other):
+    "What a process is told before it goes into its sandbox is changed"
+    send = sandbox.Sandboxes._send
+    monkeypatch.setattr(sandbox.Sandboxes, '_send', lambda self, told, fds: send(self, told | other, fds))
+
+def test_no_limit_of_processes(walls, monkeypatch):
+    told(monkeypatch, processes=60)
+    with pytest.raises(sandbox.NoSandbox, match='number of its processes'): probe(walls, [lib])
+
+def test_nothing_runs_before_it_is_inside(walls, monkeypatch):
+    "What cannot enter, or cannot take on its limits, does not run"
+    for other in (dict(pid=2**30), dict(user=-7, memory='much')):
+        with monkeypatch.context() as m:
+            told(m, **other)
+            with sandbox.Sandboxes(walls) as boxes, pytest.raises(sandbox.NoSandbox, match='cannot be entered'): boxes.run('print(1)', None)
+
+def test_the_server_dies(walls):
+    "What starts the processes is started again; when all is over, nothing is"
+    with sandbox.Sandboxes(walls) as boxes:
+        assert boxes.run('print(1)', None)[0] == b'1\n'
+        boxes.server.kill()
+        boxes.server.wait()
+        assert boxes.run('print(2)', None) == (b'2\n', 'it ended by itself (status 0)')
+    with pytest.raises(sandbox.NoSandbox, match='has ended|does not start'): boxes.run('print(3)', None)
+
+def test_how_it_ends(walls):
+    with sandbox.Sandboxes(walls) as boxes:
+        def why(code, **limits): return boxes.run(code, None, sandbox.Limits(**limits))
+        assert why('import os; os.kill(os.getpid(), 11)') == (b'', 'it ended by itself (status 139)')
+        assert why('import sys; print(1); sys.exit(7)') == (b'1\n', 'it ended by itself (status 7)')
+        assert why('while True: pass', seconds=.5) == (b'', 'stopped after 0.5 s')
+        assert why('import os, time\nif not os.fork():\n    os.setsid(); time.sleep(100)') == (b'', 'it ended by itself (status 0)')
+        assert why('import os\nfor k in range(3): os.close(k)\nwhile True: pass')[1] == 'stopped: it had closed its output'
+        out,said = why('while True: print("x"*1000)', output=10**6)
+        assert 10**6 < len(out) < 2*10**6 and said == 'stopped after 1 MB of output'
+        assert why('x = bytearray(10**9)\nfor k in range(10**9): x[k] = 1', memory=300_000_000)[1] == 'stopped at 0.3 GB of memory'
 
 def test_what_is_hidden(walls, monkeypatch):
     "A folder that lies where Python lies is covered; the probe sees it where it is not"
     hidden = Path(sysconfig.get_path('stdlib'))/'json'/'..'/'wsgiref'
-    sandbox.probe(walls, [hidden])
+    probe(walls, [hidden])
     whole = sandbox.command
-    monkeypatch.setattr(sandbox, 'command', lambda course, hidden, limits: whole(course, (), limits))
-    with pytest.raises(sandbox.NoSandbox, match='it sees .*wsgiref'): sandbox.probe(walls, [hidden])
+    monkeypatch.setattr(sandbox, 'command', lambda course, hidden: whole(course))
+    with pytest.raises(sandbox.NoSandbox, match='it sees .*wsgiref'): probe(walls, [hidden])
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() != 0, reason='not root')
 def test_root_without_a_limit_is_refused(walls, monkeypatch):
     "To root, a limit of processes means nothing: whoever stays root is not graded"
-    whole = sandbox.command
-    monkeypatch.setattr(sandbox, 'command', lambda *a: [o for o in whole(*a) if not o.startswith(('setpriv', '--reuid', '--regid', '--clear', '--no-new'))])
-    with pytest.raises(sandbox.NoSandbox, match='root'): sandbox.probe(walls, [lib])
+    told(monkeypatch, user=None)
+    with pytest.raises(sandbox.NoSandbox, match='root'): probe(walls, [lib])
 
 def test_the_command(walls, tmp_path, capsys):
     "Four files, whole; the same seed gives the same tables; errors are sentences"

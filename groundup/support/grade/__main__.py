@@ -21,7 +21,7 @@ def _options():
     p.add_argument('folder', type=Path, help='with the notebooks, at any depth')
     p.add_argument('--out', type=Path, help='where the tables go; FOLDER-grades if left out')
     p.add_argument('--jobs', type=int, default=os.cpu_count(), help='how many at once (%(default)s)')
-    p.add_argument('--seconds', type=float, default=60, help='for each notebook (%(default)s)')
+    p.add_argument('--seconds', type=float, default=Limits.seconds, help='for each notebook (%(default)s)')
     p.add_argument('--memory', type=float, default=2, help='GB for each notebook (%(default)s)')
     p.add_argument('--seed', type=int, help='for the inputs; another one for each run if left out')
     return p

@@ -6,13 +6,13 @@
 __all__ = ['known', 'grade']
 
 # %% ../../../nbs/support/grade/classroom.ipynb #36d5f8eb
-import signal, tempfile
+import signal, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import TimeoutError as Late, get_context
 from pathlib import Path
 import groundup
 from .course import build
-from .sandbox import Limits, command, probe, python, run
+from .sandbox import Limits, Sandboxes, probe
 from .judge import Row, judge
 from .submission import Unreadable, read
 
@@ -28,15 +28,18 @@ def _read(path):
 
 class _Judge:
     "A process that reads and judges, made anew when it hangs or dies"
-    def __init__(self): self.pool = None
+    def __init__(self): self.pool,self.over = None,False
 
     def ask(self, f, *args, most=60):
         if not self.pool: # Ctrl-C is for the process that started it
             self.pool = get_context('spawn').Pool(1, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-        try: return self.pool.apply_async(f, args).get(most)
-        except Late:
-            self.close()
-            raise
+        answer,began = self.pool.apply_async(f, args),time.monotonic()
+        while not answer.ready():
+            answer.wait(.2)
+            if self.over or time.monotonic()-began>most:
+                self.close()
+                raise Late
+        return answer.get()
 
     def close(self):
         if self.pool: self.pool.terminate(); self.pool.join()
@@ -44,14 +47,15 @@ class _Judge:
 
 _work = 'from groundup.support.grade.worker import work; work()'
 
-def _grade(path, name, judges, cmd, seeds, limits):
+def _grade(path, name, judges, boxes, seeds, limits):
     "The row of one submission, whatever it does"
     j = judges.pop()
     try:
         sub = j.ask(_read, path)
         if isinstance(sub, str): return Row(name, remarks=[sub])
         job = {k:sub[k] for k in ('lesson','cells','broken')} | dict(seeds=seeds, most=limits.seconds/6)
-        out,why = run(cmd() + python(_work), job, limits)
+        load = [f'groundup.{p}{sub["lesson"]}' for p in ('exercises.','')] + ['groundup.support.grade.worker']
+        out,why = boxes.run(_work, job, limits, load)
         return j.ask(judge, name, sub, seeds, out, why)
     except Late: return Row(name, remarks=['reading it took too long'])
     except Exception as e: return Row(name, remarks=[f'it could not be graded: {type(e).__name__}'])
@@ -69,12 +73,14 @@ def grade(
     paths = sorted(o for o in folder.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
     judges = [_Judge() for _ in range(jobs)]
     with tempfile.TemporaryDirectory(prefix='groundup-') as d:
-        made,hidden = build(_lib, Path(d)/'course'),[folder, _lib]
-        probe(made, hidden, limits)
-        try:
-            with ThreadPoolExecutor(jobs) as pool:
-                def cmd(): return command(made, hidden, limits)
-                def one(p): return _grade(p, p.relative_to(folder).as_posix(), judges, cmd, seeds, limits)
-                return list(bar(pool.map(one, paths), len(paths)))
-        finally:
-            for j in judges: j.close()
+        with Sandboxes(build(_lib, Path(d)/'course'), [folder, _lib]) as boxes:
+            probe(boxes, limits)
+            def one(p): return _grade(p, p.relative_to(folder).as_posix(), judges, boxes, seeds, limits)
+            pool = ThreadPoolExecutor(jobs)
+            try: return list(bar(pool.map(one, paths), len(paths)))
+            finally: # after Ctrl-C some still run
+                for j in judges: j.over = True
+                boxes.close()
+                pool.shutdown(cancel_futures=True)
+                for j in judges: j.close()
+

@@ -134,11 +134,13 @@ def odd(
     run # statements
 )->list: # of remarks
     "Names that no answer needs, and changes of what was imported"
-    names,found = set(),set()
+    names,found,used = set(),set(),set().union(*map(_names, run))
     for n in run:
-        if isinstance(n, (ast.Import,ast.ImportFrom)):
-            names |= {(o.asname or o.name).split('.')[0] for o in n.names}
-            found |= _odd & {*re.findall(r'\w+', ast.unparse(n))}
+        if not isinstance(n, (ast.Import,ast.ImportFrom)): continue
+        for o in n.names:
+            name = (o.asname or o.name).split('.')[0]
+            names.add(name)
+            if name in used|{'*'}: found |= _odd & {*re.findall(r'\w+', f'{getattr(n, "module", "")}.{o.name}')}
     for o in (o for n in run for o in ast.walk(n)):
         if isinstance(o, ast.Name): found |= _odd & {o.id}
         if isinstance(o, ast.Attribute):
