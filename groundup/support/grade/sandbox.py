@@ -6,7 +6,7 @@
 __all__ = ['Limits', 'NoSandbox', 'command', 'Sandboxes', 'probe']
 
 # %% ../../../nbs/support/grade/sandbox.ipynb #32b7145e
-import itertools, json, os, select, shutil, socket, subprocess, sys, sysconfig, tempfile, threading, time
+import itertools, json, os, select, shutil, signal, socket, subprocess, sys, sysconfig, tempfile, threading, time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,11 @@ def _listen(out, status, roots, limits):
             if _held(roots)>limits.memory: return got, f'stopped at {limits.memory/1e9:g} GB of memory'
 
 # %% ../../../nbs/support/grade/sandbox.ipynb #3c255a21
+def _end(p):
+    "Kill a sandbox: all in it dies with its first process, and that with the one outside. While it starts, these are a group"
+    try: os.killpg(p.pid, signal.SIGKILL)
+    except ProcessLookupError: pass
+
 class Sandboxes:
     "Makes a sandbox for each run"
     def __init__(self,
@@ -131,20 +136,23 @@ class Sandboxes:
         cmd += ['--info-fd', str(w), '--', 'sh', '-c', 'echo; exec sleep 100000']
         with os.fdopen(r) as info:
             try: p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                      env=_env, pass_fds=[w])
+                                      env=_env, pass_fds=[w], start_new_session=True) # Ctrl-C is not for it
             finally: os.close(w)
-            self.open.add(p)
             try:
-                if self.closed or not select.select([p.stdout], [], [], 30)[0] or not p.stdout.readline():
-                    p.kill() # the first process of the sandbox dies with this one, and with it all others
-                    said = p.communicate()[1].decode(errors='replace').strip().splitlines() or ['no answer']
+                if not select.select([p.stdout], [], [], 30)[0] or not p.stdout.readline():
+                    _end(p)
+                    said = p.communicate(timeout=5)[1].decode(errors='replace').strip().splitlines() or ['no answer']
                     raise NoSandbox(f'The sandbox does not start here: {said[-1][:300]}.')
                 p.first = json.load(info)['child-pid']
+                self.open.add(p)
+                if self.closed: raise NoSandbox('All is over.')
                 yield p
             finally:
                 self.open.discard(p)
-                p.kill()
-                p.communicate()
+                _end(p)
+                p.wait()
+                p.stdout.close()
+                p.stderr.close()
 
     def _send(self, told, fds):
         "Have a process started, and give its number"
@@ -177,7 +185,7 @@ class Sandboxes:
     def close(self):
         "End everything"
         self.closed = True
-        for p in [*self.open]: p.kill()
+        for p in [*self.open]: _end(p)
         if s := self.server: s.kill()
         with self.lock: self._stop()
 

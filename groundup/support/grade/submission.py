@@ -22,7 +22,7 @@ def sources(
     if path.is_symlink() or not path.is_file(): raise Unreadable('It is no file but a link, a folder or a pipe.')
     if path.stat().st_size>most_bytes: raise Unreadable(f'The file is larger than {most_bytes//10**6} MB.')
     try:
-        nb = json.loads(path.read_text(encoding='utf8'))
+        nb = json.loads(path.read_text(encoding='utf-8-sig'))
         found = [''.join(c['source']) for c in nb['cells'] if c['cell_type']=='code']
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable('It is no notebook that Jupyter can open.') from None
