@@ -1,7 +1,7 @@
 """Grading: what was handed in is judged as in its notebook, and what is hostile costs only its own row.
 
 The tests need bubblewrap and a kernel that lets it work; without, they are skipped, or fail where GROUNDUP_SANDBOX=required."""
-import csv, io, json, os, re, subprocess, sys, sysconfig
+import csv, inspect, io, json, os, re, signal, subprocess, sys, sysconfig, tempfile, time
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
@@ -56,6 +56,13 @@ def solved(path):
     for i,s in enumerate(codes):
         if m := re.search(r'^ex\.(\w+)\.check\(\1\)\s*\Z', s, re.M): codes[i] = f'{ex[m[1]].source()}\n\n{m[0]}'
     return notebook(*codes)
+
+def alive(folder):
+    "Processes whose command or environment names a folder"
+    def names(o):
+        try: return any(str(folder).encode() in (o/k).read_bytes() for k in ('cmdline', 'environ'))
+        except OSError: return False # it has just ended
+    return [o.name for o in Path('/proc').glob('[0-9]*') if names(o)]
 
 def kinds(row): return {v.name: v.kind for v in row.verdicts}
 
@@ -122,6 +129,14 @@ def test_inputs_change_with_the_seed(lesson):
 
 # --- the verdicts are the notebook's
 
+def named(k):
+    "For each exercise of lesson 00 one of its mistakes, the k-th"
+    return {n: [*e.mistakes.items()][k % len(e.mistakes)] for n,e in book('neuron').items()}
+
+def with_mistakes(k):
+    def code(n, f): return re.sub(r'\A(@.*\n)+', '', inspect.getsource(f)).replace('def _(', f'def {n}(', 1) + f'\nex.{n}.check({n})'
+    return answered('neuron', **{n: code(n, f) for n,(_,f) in named(k).items()})
+
 @pytest.fixture(scope='module')
 def fair(walls, tmp_path_factory):
     "A lesson as it stands, and solved; with a broken rule, a decorated answer and more; with tensors that lie, and an answer by heart"
@@ -140,7 +155,10 @@ def fair(walls, tmp_path_factory):
                                     '@deco\ndef rms(a:torch.Tensor): return (a**2).mean().sqrt()\nex.rms.check(rms)',
                                 accuracy='def accuracy(\nex.accuracy.check(accuracy)', all_greater=None,
                                 matvec='def matvec(a, v): return 1/0\nex.matvec.check(matvec)'),
-        'sly.ipynb': answered('matmul', rms=sly), 'heart.ipynb': answered('matmul', half=heart)})
+        'sly.ipynb': answered('matmul', rms=sly), 'heart.ipynb': answered('matmul', half=heart), **{f'mistakes/{k}.ipynb': with_mistakes(k) for k in range(5)}})
+    put(folder, dict.fromkeys([*odd_names, '.hidden/a.ipynb', '.ipynb_checkpoints/a-checkpoint.ipynb', '__MACOSX/._a.ipynb', 'all.zip'], answered('neuron')))
+    (folder/'latin 1.ipynb').write_bytes(answered('neuron').replace('neuron', 'n\xe4uron').encode('latin1'))
+    (folder/'bom.ipynb').write_text(answered('neuron'), encoding='utf-8-sig')
     return {r.name: r for r in classroom.grade(folder, [0, 11, 12])}
 
 def test_fair_submissions(fair):
@@ -161,21 +179,23 @@ def test_tensors_that_lie(fair):
         assert kinds(row)[e] == 'wrong' and Counter(kinds(row).values())['right'] == len(row.verdicts)-1
     assert 'wrong on others' in next(v.text for v in row.verdicts if v.name == 'half')
 
-def test_named_mistakes_are_the_notebooks(walls, tmp_path):
+@pytest.mark.parametrize('k', range(5))
+def test_named_mistakes_are_the_notebooks(fair, k):
     "For each exercise of lesson 00 its mistakes, one in each notebook: the same verdict as `judge` gives in the notebook"
-    ex = book('neuron')
-    def wrong(e, k): return [*e.mistakes.items()][k % len(e.mistakes)]
-    def code(n, e, k):
-        _,f = wrong(e, k)
-        src = import_module('inspect').getsource(f)
-        return re.sub(r'\A(@.*\n)+', '', src).replace('def _(', f'def {n}(', 1) + f'\nex.{n}.check({n})'
-    put(tmp_path, {f'{k}.ipynb': answered('neuron', **{n: code(n, e, k) for n,e in ex.items()}) for k in range(5)})
-    for r in classroom.grade(tmp_path, [0, 3, 4]):
-        for v in r.verdicts:
-            m,f = wrong(ex[v.name], int(r.name[0]))
-            own = ex[v.name].judge(f)
-            assert (v.kind, v.mistake, v.says) == (own.kind, m, own.says), (r.name, v)
+    for v in fair[f'mistakes/{k}.ipynb'].verdicts:
+        m,f = named(k)[v.name]
+        own = book('neuron')[v.name].judge(f)
+        assert (v.kind, v.mistake, v.says) == (own.kind, m, own.says)
 
+odd_names = ["=1+1/-2.ipynb", "Jürgen Groß/Übung 1 (Kopie).ipynb", "李雷/作业.ipynb", "x\"><img src=x onerror=alert(1)>.ipynb", "new\nline.ipynb", "LOUD.IPYNB"]
+
+def test_names_of_files(fair):
+    "Any name of a file will do; hidden files are left alone, and what is no notebook is not graded"
+    for o in odd_names: assert {*kinds(fair[o]).values()} == {'right'} and not fair[o].remarks, fair[o]
+    assert 'no notebook' in fair['latin 1.ipynb'].remarks[0] and {*kinds(fair['bom.ipynb']).values()} == {'right'}
+    assert not [o for o in fair if 'hidden' in o or 'zip' in o or 'MACOSX' in o]
+    text = report.page([*fair.values()])
+    assert '<img' not in text and '&lt;img' in text and "'=1+1/-2.ipynb" in report.grades([*fair.values()])
 
 # --- hostile submissions
 
@@ -240,11 +260,13 @@ def foul(walls, tmp_path_factory):
     put(folder, {f'{k}.ipynb': answered('neuron', **v) for k,v in hostile.items()} | {'good 1.ipynb': answered('neuron'), 'zgood 2.ipynb': answered('neuron'),
         'syntax.ipynb': answered('neuron', one_neuron='def one_neuron(x, w, b: return\nex.one_neuron.check(one_neuron)'), 'text.ipynb': 'my homework'})
     (folder/'theirs.ipynb').symlink_to('good 1.ipynb')
-    limits = sandbox.Limits(seconds=9, memory=500_000_000)
-    return folder, {r.name[:-6]: r for r in classroom.grade(folder, [0, 5, 6], 2, limits)}
+    limits,made = sandbox.Limits(seconds=9, memory=500_000_000),tmp_path_factory.mktemp('made')
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(tempfile, 'tempdir', str(made))
+        return folder, {r.name[:-6]: r for r in classroom.grade(folder, [0, 5, 6], 2, limits)}, made
 
 def test_good_ones_among_bad(foul):
-    _,rows = foul
+    rows = foul[1]
     assert len(rows) == len(hostile)+5
     for o in ('good 1', 'zgood 2'): assert {*kinds(rows[o]).values()} == {'right'} and not rows[o].remarks, rows[o]
 
@@ -276,9 +298,8 @@ def test_nothing_is_seen(foul):
     assert said == "KeyError: '[]'"
 
 def test_nothing_lives_on(foul):
-    "No process of a submission is left"
-    cmds = [o.read_bytes() for o in Path('/proc').glob('[0-9]*/cmdline') if o.exists()]
-    assert not [o for o in cmds if b'grade.worker' in o]
+    "No sandbox is left, and with it no process of a submission"
+    assert not alive(foul[2])
 
 def test_tables(foul):
     "Nothing that was handed in is markup or a formula"
@@ -367,6 +388,27 @@ def test_the_command(walls, tmp_path, capsys):
     assert main([str(tmp_path/'empty')]) == 1 and 'no notebook' in capsys.readouterr().err
     got = subprocess.run([sys.executable, '-m', 'groundup.support.grade', '--help'], capture_output=True, text=True)
     assert got.returncode == 0 and '--seconds' in got.stdout
+
+def test_what_the_command_says(walls, tmp_path, capsys):
+    "What is no notebook is named; where no tables can be written, nothing is graded first"
+    put(tmp_path/'in', {'a.ipynb': 'my homework', 'all.zip': 'PK', 'b/notes.txt': ''})
+    assert main([str(tmp_path/'in')]) == 0 and '(2 files are no notebooks)' in capsys.readouterr().out
+    assert '<code>all.zip</code>, <code>b/notes.txt</code>' in (tmp_path/'in-grades'/'grades.html').read_text()
+    assert main([str(tmp_path/'in'), '--out', str(tmp_path/'in'/'all.zip'/'x')]) == 1 and 'cannot be written' in capsys.readouterr().err
+    for o in ('0', '-3', '2147483648'): assert main([str(tmp_path/'in'), '--seed', o]) == 1 and '--seed' in capsys.readouterr().err
+
+@pytest.mark.parametrize('after', [.5, 2, 4])
+def test_interrupted(walls, tmp_path, after):
+    "Ctrl-C, whenever it comes: soon all is over, nothing is written, and no process is left"
+    put(tmp_path/'in', {f'{k}.ipynb': answered('neuron', **hostile['stubborn']) for k in range(4)})
+    code = 'import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom groundup.support.grade.__main__ import main; sys.exit(main(sys.argv[1:]))'
+    p = subprocess.Popen([sys.executable, '-c', code, str(tmp_path/'in'), '--jobs', '2'], stderr=subprocess.PIPE, text=True, start_new_session=True,
+                         env=os.environ | dict(TMPDIR=str(tmp_path)))
+    time.sleep(after)
+    os.killpg(p.pid, signal.SIGINT) # as a terminal sends it
+    assert p.communicate(timeout=15)[1].count('interrupted') or after < 1
+    assert p.returncode and [o.name for o in tmp_path.iterdir() if o.name != 'in' and not o.name.startswith('pymp')] == []
+    assert not alive(tmp_path)
 
 def test_the_command_from_the_wheel(walls, python, alone):
     "As a teacher has it who has nothing of the checkout: the command is there, and the package's own folder is covered"
