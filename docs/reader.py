@@ -223,8 +223,8 @@ def glossary(c):
 
 # --- pages
 
-def contents(nbs, book=False):
-    "The sidebar: lessons and answers with their numbers, the reference, the tools; a book has the lessons and the glossary"
+def contents(nbs):
+    "The sidebar: lessons and answers with their numbers, the reference, the tools"
     def entry(p):
         name = title(cells(p)).removeprefix('Answers: ')
         if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
@@ -232,11 +232,10 @@ def contents(nbs, book=False):
     lists = [f'All {o} <reference/{o}>' for o in ('exercises', 'questions')], ['All names <reference/index>']
     first = [p for n in ('glossary', 'notation', 'myths') if (p := nbs/f'{n}.ipynb').exists()]
     beside = [p for p in sorted(nbs.glob('[!0-9]*.ipynb')) if p not in first and p.stem!='index']
-    look_up = lists[0]*(not book) + [*map(entry, first)] + lists[1]*(not book) + [*map(entry, beside)]
+    look_up = lists[0] + [*map(entry, first)] + lists[1] + [*map(entry, beside)]
     for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Look up', ''), ('Answers', 'answers/[0-9][0-9]_*'),
                             ('For authors', 'support/**/*')):
         lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else look_up
-        if book and caption not in ('Lessons', 'Look up'): continue
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
 
 def drawn_map(nbs, m):
@@ -262,9 +261,8 @@ def read(app, docname, text):
     cs = [c for c in seen if c]
     if docname=='index':
         cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures()}\n\n## ', 1)
-        if 'book' not in app.tags:
-            for c in cs: c['source'] = re.sub(r'!\[(.*)\]\(images/map\.svg\)', lambda m: drawn_map(nbs, m), source(c))
-        cs += contents(nbs, 'book' in app.tags)
+        for c in cs: c['source'] = re.sub(r'!\[(.*)\]\(images/map\.svg\)', lambda m: drawn_map(nbs, m), source(c))
+        cs += contents(nbs)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
     elif docname.startswith('answers/'):
         number(cs[0], name[:2])
