@@ -31,7 +31,8 @@ def dense(
 )->list: # (i,j)
     "A dense layer for a batch: `y[i][j]` is what neuron j says of input i"
     if len(w)!=len(b):
-        raise ValueError(f'w has {len(w)} neurons, but the length of b is {len(b)}: each neuron needs one bias')
+        raise ValueError(f'w has {len(w)} neurons, but the length of b is {len(b)}: '
+                         'each neuron needs one bias')
     return [[neuron(xi, wj, bj) for wj,bj in zip(w, b)] for xi in x]
 
 # %% ../nbs/00_neuron.ipynb #470a796c

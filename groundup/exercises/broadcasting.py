@@ -159,7 +159,7 @@ def _images(*shape, scale=1.):
            'The 3 has to move two places to the left, so two axes of size 1 have to come behind it.',
            '`mean[:,None,None]` has the shape (3,1,1). The missing axis in front comes by itself.'],
     difficulty=1, minutes=10, without=('for',))
-def normalise_images(x, mean, std): # (n,c,h,w), (c,), (c,) -> (n,c,h,w)
+def normalise_images(x, mean, std): # (b,c,h,w), (c,), (c,) -> (b,c,h,w)
     "Images minus the mean of each channel, divided by its deviation"
     return (x-mean[:,None,None])/std[:,None,None]
 
@@ -234,7 +234,7 @@ def _as_pair(f, x, dout):
            'Without the broadcast, the gradient of `s` would be `dout*x`. Then the same sum.',
            '`t.sum((0,2,3))` sums over images, rows and columns, and leaves the channels.'],
     difficulty=3, minutes=15, without=('for','backward','grad','autograd','unbroadcast'), observe=_as_pair)
-def channel_grads(x, dout): # (n,c,h,w), (n,c,h,w) -> (c,), (c,)
+def channel_grads(x, dout): # (b,c,h,w), (b,c,h,w) -> (c,), (c,)
     "The gradients of `s` and `b` in `x*s[:,None,None] + b[:,None,None]`, whose gradient is `dout`"
     return (dout*x).sum((0,2,3)), dout.sum((0,2,3))
 
