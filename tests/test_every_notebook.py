@@ -1,7 +1,8 @@
 """nbdev's own test of every notebook, each in a fresh process: what a lesson says of itself.
 
 A lesson is tested as it is met on Colab: alone in a folder, with the installed package and nothing of the checkout."""
-import json, os, shutil, sys, time
+import json, os, shutil, sys, sysconfig, time
+from pathlib import Path
 
 import nbformat, nbformat.v4 as v4
 import pytest
@@ -18,7 +19,7 @@ def problem(path, folder, data, python=sys.executable, **kw):
     "What `nbdev_test`, started in `folder` by `python`, says against the notebook at `path`, with the cell that fails; '' if nothing"
     if getattr(NBProcessor(path, procs=FrontmatterProc, process=True).nb, 'frontmatter_', {}).get('skip_exec'):
         return 'its front matter says skip_exec: nbdev_test would not run it'
-    cmd = [python, '-c', 'from nbdev.test import nbdev_test; nbdev_test()', '--path', path.relative_to(folder)]
+    cmd = [python, Path(sysconfig.get_path('scripts'))/'nbdev_test', '--path', path.relative_to(folder)]
     why,out = limited(cmd, cwd=folder, env=os.environ | dict(GROUNDUP_DATA=str(data)), **kw)
     if not why and 'Success.' not in out.splitlines(): why = 'it did not run'
     return why and f'{why}\n{out.strip()[-6000:]}' or ''
