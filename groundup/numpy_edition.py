@@ -577,7 +577,8 @@ class Learner:
     def one_step(self, x, y):
         loss = self.loss(self.model(x), y)
         value = loss.data.item()
-        if not math.isfinite(value): raise FloatingPointError(f'loss is {value}: is the learning rate too large?')
+        if not math.isfinite(value):
+            raise FloatingPointError(f'loss is {value}: is the learning rate too large?')
         loss.backward(); self.opt.step(); self.opt.zero_grad()
         return value
 

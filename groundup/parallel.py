@@ -143,7 +143,8 @@ def connect(
         host,port = env['MASTER_ADDR'],int(env['MASTER_PORT'])
         try: store = dist.TCPStore(host, port, n, rank==0 and not shared, limit)
         except RuntimeError as e:
-            raise ConnectionError(f'rank {rank} met nobody at {host}:{port}: port in use, or host down?') from e
+            said = f'rank {rank} met nobody at {host}:{port}: port in use, or host down?'
+            raise ConnectionError(said) from e
         if one_machine: store = dist.PrefixStore('try '+env.get('TORCHELASTIC_RESTART_COUNT', '0'), store)
     if one_machine: _loopback()
     dist.init_process_group('gloo', store=store, rank=rank, world_size=n, timeout=limit)
@@ -255,7 +256,8 @@ def _options(args, world, rows):
              'timeout':(0<o.timeout<1e6, 'above 0')}
     for name,(ok,rule) in rules.items():
         if not ok: p.error(f"--{name} is {getattr(o, name.replace('-', '_'))}: it must be {rule}")
-    if o.out.is_dir() or not o.out.parent.is_dir(): p.error(f'--out {o.out} is no file in a folder that exists')
+    if o.out.is_dir() or not o.out.parent.is_dir():
+        p.error(f'--out {o.out} is no file in a folder that exists')
     return o
 
 def _whom(store, error):
