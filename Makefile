@@ -32,7 +32,7 @@ docs: ## build the site into _docs/html
 preview: docs ## build the site and show it in the browser   (PORT=8000)
 	$(in_env) tools/preview.py $(PORT)
 
-book: ## print all lessons into one PDF, _docs/groundup.pdf   (needs Chromium or Chrome)
+book: docs ## print all lessons into one PDF, _docs/groundup.pdf   (needs Chromium or Chrome)
 	$(in_env) tools/book.py
 
 run: ## execute the notebooks in place and store their outputs   (NB="nbs/01_matmul.ipynb ...")

@@ -1,12 +1,12 @@
 """Pages that collect what the lessons hold, written when a build starts: all questions, all exercises. And links to the
 glossary from a term's first use in a lesson."""
-import ast, os, re
+import os, re
 from functools import cache
 from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from project import cells, lessons, source
-from reader import declared, label, literal, question, term, title
+from reader import ask, declarations, label, question, term, title
 from reference import save
 
 # --- the pages
@@ -18,21 +18,14 @@ def questions():
         if asked: yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| No. | Question |\n|---|---|'
         for n,text in asked: yield f'| {n} | [{text}](#question-{n}) |'
 
-def declarations(path):
-    "`(definition, keywords)` of each exercise that a notebook of answers declares"
-    for c in cells(path):
-        for kind,d,call in declared(c):
-            if kind=='exercise': yield d, {k.arg: literal(k.value) for k in call.keywords}
-
 def exercises():
-    yield '# All exercises\n\nA name leads to the exercise in its lesson. Difficulty goes from 1 to 3.'
+    yield '# All exercises\n\nA name leads to the exercise in its lesson, where its hints are. Difficulty goes from 1 to 3.'
     for p in lessons():
         if not (path := p.parent/f'answers/{p.name}').exists(): continue
-        yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| Exercise | What it asks | Difficulty | Minutes | Help |\n|---|---|---|---|---|'
-        for d,kw in declarations(path):
-            asks = (ast.get_docstring(d) or '').split('\n')[0].replace('|', '\\|')
-            yield (f"| [`{d.name}`](../{p.name}#your-turn-{d.name.lower()}) | {asks} | {kw.get('difficulty')} | {kw.get('minutes')} "
-                   f"| [Hints](#{p.stem}-{d.name}) |")
+        yield f'\n## {p.stem[:2]} {title(cells(p))}\n\n| No. | Exercise | Difficulty | Minutes | Answer |\n|---|---|---|---|---|'
+        for n,(name,(d,kw)) in enumerate(declarations(cells(path)).items(), 1):
+            what = f"[`{name}`](../{p.name}#your-turn-{name.lower()}): {ask(d)}".replace('|', '\\|')
+            yield f"| {n} | {what} | {kw.get('difficulty')} | {kw.get('minutes')} | [Answer](#{p.stem}-{name}-answer) |"
 
 def write_lists(app):
     newest = max(os.path.getmtime(p) for o in lessons() for p in (o, o.parent/f'answers/{o.name}') if p.exists())
@@ -49,13 +42,22 @@ def terms(path):
         for form in [head, *filter(None, (o.strip() for o in forms.split(',')))]: found[form.lower()] = label(head)
     return found
 
+def any_of(terms):
+    "Finds the terms as whole words, the longest first; *in place of* is no *in place*"
+    return re.compile(r'(?<![\w-])(' + '|'.join(map(re.escape, sorted(terms, key=len, reverse=True))) + r')(?![\w-])(?!(?<=in place)\s+of\b)', re.I)
+
 def link_terms(app, doctree):
     "The first use of each term in a lesson leads to the glossary"
     page, path = app.env.current_document.docname, Path(app.srcdir)/'glossary.ipynb'
     if not re.match(r'\d\d_', page) or not path.exists(): return
     known, seen = terms(path), set()
-    pattern = re.compile(r'(?<![\w-])(' + '|'.join(map(re.escape, sorted(known, key=len, reverse=True))) + r')(?![\w-])', re.I)
-    for t in list(doctree.findall(nodes.Text)):
+    pattern = any_of(known)
+    folded = False # what helps with an exercise is out of sight: no term's first use
+    for t in list(doctree.findall(lambda n: isinstance(n, (nodes.Text, nodes.raw)))):
+        if isinstance(t, nodes.raw):
+            folded = 'class="answer help' in t.astext() or folded and '</details>' not in t.astext()
+            continue
+        if folded: continue
         p = t.parent
         if not isinstance(p, (nodes.paragraph, nodes.emphasis)) or isinstance(p.parent, (nodes.entry, nodes.reference)) or 'subtitle' in p['classes']: continue
         s, new, end = t.astext(), [], 0

@@ -2,10 +2,12 @@
 
 - Directives, hidden cells, the exercises' declarations and widgets go; `#| fig-alt:` becomes alt text.
 - `index` gets the table of contents, which would show as text in JupyterLab.
-- A `check` cell of a lesson gets a link to that exercise's hints.
+- A lesson gets its number and the list of its exercises; each exercise its place, its hints and the way to its answer.
 - An answers page folds what a learner should not see yet."""
 import ast, json, math, re, yaml
 from functools import cache
+from html import escape
+from itertools import groupby
 from pathlib import Path
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell as md
@@ -32,6 +34,10 @@ def declares(d):
         if isinstance(f, ast.Attribute) and f.attr in ('exercise', 'mistake'): yield f.attr, call
 
 def declared(c): return [(kind, d, call) for d in statements(c) for kind,call in declares(d)]
+
+def declarations(cs):
+    "`{name: (definition, keywords)}` of the exercises that a notebook of answers declares, in the order in which the lesson has them"
+    return {d.name: (d, {k.arg: literal(k.value) for k in call.keywords}) for c in cs for kind,d,call in declared(c) if kind=='exercise'}
 
 # --- cells
 
@@ -76,12 +82,15 @@ def md_cell(c):
     return c
 
 def set_up(cs):
-    "The cells that set a lesson up, folded as in JupyterLab, so that the page begins with prose"
-    at = [i for i,c in enumerate(cs) if c['metadata'].get('jupyter', {}).get('source_hidden')]
-    return cs[:at[0]] + fold('What this lesson imports', *cs[at[0]:at[-1]+1]) + cs[at[-1]+1:] if at else cs
+    "Cells that JupyterLab folds are folded: those that set a lesson up, one after the other, as one, so that the page begins with prose"
+    out = []
+    for hidden,run in groupby(cs, lambda c: bool(c['metadata'].get('jupyter', {}).get('source_hidden'))):
+        first = not any('<details' in source(c) for c in out)
+        out += fold('What this lesson imports' if first else 'A helper', *run) if hidden else run
+    return out
 
-def fold(summary, *cs):
-    return [md(f'<details class="answer"><summary>{summary}</summary>'), *cs, md('</details>')]
+def fold(summary, *cs, kind=''):
+    return [md(f'<details class="answer{kind}"><summary>{summary}</summary>'), *cs, md('</details>')]
 
 # --- exercises
 
@@ -111,15 +120,15 @@ def stub(c, d):
     head = source(c).splitlines()[d.lineno-1:max(d.lineno, d.body[0].lineno-1)]
     return '\n'.join(head if d.body[0].lineno>d.lineno else [ast.unparse(d).splitlines()[0]]) + '\n    ...'
 
-def statement(c, d, call):
+def statement(c, d, kw, place):
     "What an exercise asks, then its hints, each folded"
-    kw = {k.arg: literal(k.value) for k in call.keywords}
     rules = [kw['without']] if isinstance(kw.get('without'), str) else kw.get('without') or ()
-    facts = [f"Difficulty {kw.get('difficulty')} of 3", f"about {kw.get('minutes')} minutes"]
+    facts = [place, f"difficulty {kw.get('difficulty')} of 3", f"about {kw.get('minutes')} minutes"]
     if rules: facts.append('without ' + ', '.join(f'`{r}`' for r in rules))
     text = [ast.get_docstring(d) or '', '{.facts}\n' + ' · '.join(facts), f'```python\n{stub(c, d)}\n```']
-    hints = [fold(f'Hint {i}', md(h)) for i,h in enumerate(kw.get('hints') or (), 1)]
-    return [md('\n\n'.join(text)), *sum(hints, [])]
+    return [md('\n\n'.join(text)), *hints(kw)]
+
+def hints(kw): return sum((fold(f'Hint {i}', md(h), kind=' help hint') for i,h in enumerate(kw.get('hints') or (), 1)), [])
 
 def mistake(c, d, call, lines):
     "A mistake alone, under the exercise's name"
@@ -129,7 +138,9 @@ def mistake(c, d, call, lines):
 
 def answers(cs, lesson):
     "The page of a lesson's answers: what is asked is open; hints, solutions and mistakes are folded"
-    out, wrong = [], []
+    out, wrong, asked = [], [], declarations(cs)
+    def place(name): # where it stands
+        return f'[Exercise {[*asked].index(name)+1} of {len(asked)}](../{lesson}.ipynb#your-turn-{name.lower()})'
     def close():
         if not wrong: return
         fns = sorted({f for w in wrong for f in re.findall(r'\b(\w+)\.fn\b', source(w))})
@@ -154,7 +165,8 @@ def answers(cs, lesson):
             for kind,call in calls:
                 if kind=='exercise':
                     close(); heading(d.name)
-                    out += statement(c, d, call) + fold('Solution', part(c, held+lines, c['outputs']))
+                    solution = md(f'({lesson}-{d.name}-answer)='), part(c, held+lines, c['outputs'])
+                    out += statement(c, d, asked[d.name][1], place(d.name)) + fold('Answer', *solution)
                 else: wrong += [md('Code that several of them share'), part(c, held)]*bool(held) + mistake(c, d, call, lines)
                 held = []
         if held and wrong: wrong.append(part(c, held))
@@ -162,13 +174,28 @@ def answers(cs, lesson):
     close()
     return out
 
-def with_hints(cs, lesson, path):
-    "After each `ex.name.check(...)` of a lesson, a link to that exercise on its answers page"
-    known = {d.name for c in cells(path) for kind,d,_ in declared(c) if kind=='exercise'} if path.exists() else set()
+def number(c, n):
+    "A title with the lesson's number, as the list of lessons has it"
+    c['source'] = re.sub(r'\A# (Answers)?', lambda m: f'# Answers to lesson {n}' if m[1] else f'# {n} ', source(c))
+
+def with_exercises(cs, lesson, path):
+    "Below a lesson's links the list of its exercises; below the heading of each its place, and below its check its hints and the way to its answer"
+    asked = declarations(cells(path)) if path.exists() else {}
+    def heading(m):
+        return f'{m[0]}\n\n{{.facts}}\nExercise {[*asked].index(m[1])+1} of {len(asked)}\n' if m[1] in asked else m[0]
     for c in cs:
+        if c['cell_type']=='markdown': c['source'] = re.sub(r'^#+ Your turn: `(\w+)`$', heading, source(c), flags=re.M)
         yield c
+        if asked and '](https://colab.' in source(c):
+            lines = [f"{n}. [`{name}`](#your-turn-{name.lower()}): {ask(d)} · difficulty {kw.get('difficulty')}, {kw.get('minutes')} minutes"
+                     for n,(name,(d,kw)) in enumerate(asked.items(), 1)]
+            yield from fold(f"{len(asked)} exercises, {sum(kw.get('minutes', 0) for _,kw in asked.values())} minutes", md('\n'.join(lines)), kind=' help')
         m = c['cell_type']=='code' and re.search(r'^ex\.(\w+)\.check\(', source(c), re.M)
-        if m and m[1] in known: yield md(f'{{.to-answer}}\n[Hints and answer for `{m[1]}`](#{lesson}-{m[1]})')
+        if m and m[1] in asked:
+            yield from hints(asked[m[1]][1])
+            yield md(f'{{.to-answer}}\n[Answer for `{m[1]}`](#{lesson}-{m[1]}-answer)')
+
+def ask(d): return (ast.get_docstring(d) or '').split('\n')[0]
 
 # --- links into lessons
 
@@ -196,27 +223,33 @@ def glossary(c):
 
 # --- pages
 
-def contents(nbs, book=False):
-    "The sidebar: lessons and answers with their numbers, the reference, the tools; a book has the lessons and the glossary"
+def contents(nbs):
+    "The sidebar: lessons and answers with their numbers, the reference, the tools"
     def entry(p):
         name = title(cells(p)).removeprefix('Answers: ')
         if p.stem[:2].isdigit(): name = f'{p.stem[:2]} {name[:1].upper()}{name[1:]}'
         return f"{name} <{p.relative_to(nbs).with_suffix('').as_posix()}>"
-    lists = ['All questions <reference/questions>', 'All exercises <reference/exercises>', 'All names <reference/index>']
+    lists = [f'All {o} <reference/{o}>' for o in ('exercises', 'questions')], ['All names <reference/index>']
     first = [p for n in ('glossary', 'notation', 'myths') if (p := nbs/f'{n}.ipynb').exists()]
-    beside = first + [p for p in sorted(nbs.glob('[!0-9]*.ipynb')) if p not in first and p.stem!='index']
-    for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Answers', 'answers/[0-9][0-9]_*'),
-                            ('Look up', ''), ('For authors', 'support/**/*')):
-        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else [*map(entry, beside)] + lists*(not book)
-        if book and caption not in ('Lessons', 'Look up'): continue
+    beside = [p for p in sorted(nbs.glob('[!0-9]*.ipynb')) if p not in first and p.stem!='index']
+    look_up = lists[0] + [*map(entry, first)] + lists[1] + [*map(entry, beside)]
+    for caption,pattern in (('Lessons', '[0-9][0-9]_*'), ('Look up', ''), ('Answers', 'answers/[0-9][0-9]_*'),
+                            ('For authors', 'support/**/*')):
+        lines = [entry(p) for p in sorted(nbs.glob(pattern+'.ipynb'))] if pattern else look_up
         if lines: yield md('\n'.join([f'```{{toctree}}\n:hidden:\n:caption: {caption}\n', *lines, '```']))
+
+def drawn_map(nbs, m):
+    "The map as part of the page, with links and the page's colours: one for a wide screen, one for a phone"
+    def one(name): return re.sub(r'\.ipynb"', '.html"', (nbs/f'images/{name}.svg').read_text(encoding='utf8')).strip()
+    return '\n'.join(f'<div class="{name}" role="group" aria-label="{escape(m[1])}">\n{one(name)}\n</div>' for name in ('map', 'map-narrow'))
 
 def figures():
     "How much there is, counted in the lessons"
     found = [c for p in lessons() for c in cells(p)]
     text, code = ('\n'.join(source(c) for c in found if c['cell_type']==k) for k in ('markdown', 'code'))
     def count(pattern): return len(re.findall(pattern, code, re.M))
-    counts = {'lessons': len(lessons()), 'exercises': count(r'^ex\.\w+\.check\('), 'questions': len(question.findall(text)),
+    counts = {'[lessons](#the-lessons)': len(lessons()), '[exercises](reference/exercises.md)': count(r'^ex\.\w+\.check\('),
+              '[questions](reference/questions.md)': len(question.findall(text)),
               "tests in the lessons' own cells": count(r'^\s*(?:with raises|assert|same|test_\w+)\b')}
     return '{.figures}\n' + ' · '.join(f'**{n:,}** {name}' for name,n in counts.items())
 
@@ -228,11 +261,15 @@ def read(app, docname, text):
     cs = [c for c in seen if c]
     if docname=='index':
         cs[1]['source'] = source(cs[1]).replace('\n\n## ', f'\n\n{figures()}\n\n## ', 1)
-        cs += contents(nbs, 'book' in app.tags)
+        for c in cs: c['source'] = re.sub(r'!\[(.*)\]\(images/map\.svg\)', lambda m: drawn_map(nbs, m), source(c))
+        cs += contents(nbs)
         for p in nbs.rglob('*.ipynb'): app.env.note_dependency(p)
-    elif docname.startswith('answers/'): cs = answers(cs, name)
+    elif docname.startswith('answers/'):
+        number(cs[0], name[:2])
+        cs = answers(cs, name)
     elif docname[:2].isdigit():
-        cs = with_targets(with_hints(set_up(cs), name, nbs/f'answers/{name}.ipynb'), nbs)
+        number(cs[0], name[:2])
+        cs = with_targets(with_exercises(set_up(cs), name, nbs/f'answers/{name}.ipynb'), nbs)
         app.env.note_dependency(nbs/f'answers/{name}.ipynb')
     elif docname=='glossary': cs = map(glossary, cs)
     else:

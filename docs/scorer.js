@@ -1,7 +1,9 @@
-// Where a word is found counts: first the lessons, then the reference, then the answers and the authors' tools.
+// Where a word is found counts: first the lessons, then what one looks up, then the reference, the answers, the authors' tools.
+// A heading that is what was asked for comes before a page that has the word somewhere.
 var Scorer = {
   score: ([page, title, anchor, descr, score]) =>
-    score + (/^\d\d_/.test(page) ? 20 : page.startsWith('reference/') || page === 'index' ? 10 : 0),
+    score + (/^\d\d_/.test(page) ? 20 : /^(reference\/(exercises|questions)|glossary)$/.test(page) ? 12 :
+      /^reference\/support|^support/.test(page) ? -10 : page.startsWith('reference/') || page === 'index' ? 10 : 0),
   objNameMatch: 11, objPartialMatch: 6, objPrio: {0: 15, 1: 5, 2: -5}, objPrioDefault: 0,
-  title: 15, partialTitle: 7, term: 5, partialTerm: 2,
+  title: 30, partialTitle: 14, term: 5, partialTerm: 2,
 }

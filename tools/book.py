@@ -1,18 +1,26 @@
-"""All lessons in one PDF, to read offline: `python tools/book.py [OUT.pdf]`. The pages are those of the site, so it needs
-Chromium or Chrome, which prints them."""
-import os, shutil, subprocess, sys, tempfile
+"""All lessons in one PDF, to read offline: `python tools/book.py [OUT.pdf]`. Its pages are those of the site in `_docs/html`, which
+`make book` builds first. Chromium or Chrome prints each of them, and pypdf binds them: a link from one lesson to another stays one."""
+import os, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
-from project import cfg, root
+from project import cfg, nbs, root
 
-# open what is folded (paper cannot), take links away that lead out of the book, begin each lesson on a new page
+site = root/'_docs/html'
+url = cfg['doc_host']+cfg['doc_baseurl']+'/' # where links out of the book lead
+
+# what is folded is opened, but for help, since paper cannot fold; a link to each place, so that the PDF knows where it is
 READY = """() => {
+    for (const d of document.querySelectorAll('article details.help')) d.remove()
     for (const d of document.querySelectorAll('article details')) d.open = true
     for (const i of document.images) i.loading = 'eager'
-    for (const a of document.querySelectorAll('article a[href^="#"]'))
-        if (!document.getElementById(decodeURIComponent(a.hash.slice(1)))) a.replaceWith(...a.childNodes)
-    document.querySelectorAll('article h1').forEach((h, i) => { if (i) h.style.breakBefore = 'page' })
-    return Promise.all([document.fonts.ready, ...[...document.images].map(i => i.decode().catch(() => 0))]).then(() => 0)
+    for (const e of document.querySelectorAll('article [id]')) {
+        const a = document.createElement('a')
+        Object.assign(a, { href: '#' + encodeURIComponent(e.id), hidden: true })
+        document.body.append(a)
+    }
+    return Promise.all([document.fonts.ready, ...[...document.images].map(i => i.decode().catch(() => 0))])
+        .then(() => document.querySelector('h1').firstChild.textContent)
 }"""
 
 browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable',
@@ -26,21 +34,61 @@ def browser():
             if not subprocess.run([o, '--version'], capture_output=True, timeout=60).returncode: return o
         except (OSError, subprocess.TimeoutExpired): continue
 
-def build(folder):
-    "The lessons and what belongs to them as one page"
-    cmd = [sys.executable, '-m', 'sphinx', '-q', '-t', 'book', '-b', 'singlehtml', '-D', 'suppress_warnings=toc.not_included',
-           '-c', 'docs', 'nbs', str(folder)]
-    if subprocess.run(cmd, cwd=root).returncode: sys.exit('the page was not built')
-    return folder/'index.html'
+def pages():
+    "Names of the pages that make the book"
+    return ['index', *sorted(p.stem for p in nbs.glob('[0-9][0-9]_*.ipynb')), 'glossary', 'notation', 'myths']
 
 def print_pdf(browser, page, dest):
-    foot = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
+    "Print the file `page`; returns its title"
     t = browser.new_page(color_scheme='light')
     t.goto(page.as_uri(), wait_until='load')
-    t.evaluate(READY)
-    t.pdf(path=str(dest), format='A4', outline=True, tagged=True, display_header_footer=True, header_template='<i></i>',
-          footer_template=foot, margin=dict(top='16mm', bottom='16mm', left='15mm', right='15mm'))
+    title = t.evaluate(READY)
+    foot = f'<div style="font-size:8px;width:100%;text-align:center">{title} · <span class="pageNumber"></span></div>'
+    t.pdf(path=str(dest), format='A4', outline=True, tagged=True, # without tags it makes no outline
+          display_header_footer=True, header_template='<i></i>', footer_template=foot,
+          margin=dict(top='16mm', bottom='16mm', left='15mm', right='15mm'))
     t.close()
+    return title
+
+def bind(parts, folder, out):
+    "One PDF of `[(file, title, its PDF)]`, whose files lie in `folder`. Links between them lead to the place, others to the site"
+    from pypdf import PdfReader, PdfWriter
+    from pypdf.generic import ArrayObject, FloatObject, NameObject, NullObject, TextStringObject
+    book, starts, places = PdfWriter(), {}, {}
+    for file,title,pdf in parts:
+        r, n = PdfReader(pdf), len(book.pages)
+        book.append(r)
+        book.set_page_label(n, len(book.pages)-1, style='/D', prefix=f'{title} · ', start=1)
+        starts[file] = n
+        for name,d in r.named_destinations.items():
+            places[file, unquote(name[1:])] = n+r.get_destination_page_number(d), d.get('/Top', 0)
+    ends = [*list(starts.values())[1:], len(book.pages)]
+    for (file,start),end in zip(starts.items(), ends):
+        for page in book.pages[start:end]:
+            for link in (a.get_object() for a in page.get('/Annots', ())):
+                here, dest = link.get('/A', {}).get('/URI'), link.get('/Dest')
+                if here and not here.startswith('file:'): continue
+                path,_,name = here.partition('#') if here else (file, '', str(dest)[1:])
+                path = Path(unquote(re.sub('^file://', '', path)))
+                path = path.relative_to(folder).as_posix() if path.is_absolute() else path.as_posix()
+                if path in starts:
+                    n,top = places.get((path, unquote(name))) or (starts[path], 0)
+                    to = ArrayObject([book.pages[n].indirect_reference, NameObject('/XYZ'), NullObject(),
+                                      FloatObject(top) if top else NullObject(), NullObject()])
+                    link.pop('/A', 0)
+                    link[NameObject('/Dest')] = to
+                else: link['/A'][NameObject('/URI')] = TextStringObject(url+path+('#'+name if name else ''))
+    for o in outlines(book.get_outline_root()): # Chromium says a heading twice that a page break comes before
+        o[NameObject('/Title')] = TextStringObject(re.sub(r'^(.+)\1$', r'\1', o['/Title']))
+    book.write(out)
+
+def outlines(o):
+    o = o.get('/First')
+    while o:
+        o = o.get_object()
+        yield o
+        yield from outlines(o)
+        o = o.get('/Next')
 
 def main(out=root/f"_docs/{cfg['lib_name']}.pdf"):
     from playwright.sync_api import sync_playwright
@@ -48,8 +96,9 @@ def main(out=root/f"_docs/{cfg['lib_name']}.pdf"):
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as d, sync_playwright() as p:
         b = p.chromium.launch(executable_path=path, args=['--no-sandbox']*(os.name=='posix' and os.getuid()==0))
-        print_pdf(b, build(Path(d)/'book'), out.with_suffix('.part'))
+        parts = [(f'{o}.html', print_pdf(b, site/f'{o}.html', Path(d)/f'{o}.pdf'), Path(d)/f'{o}.pdf') for o in pages()]
         b.close()
+        bind(parts, site, out.with_suffix('.part'))
     os.replace(out.with_suffix('.part'), out)
     print(f'{out.stat().st_size/2**20:.1f} MB in {out.name}')
 

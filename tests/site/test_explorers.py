@@ -202,10 +202,14 @@ def test_graph(js):
     assert good>900 and bad>300, (good, bad)
 
 @pytest.mark.parametrize('text,part', [('', 'is empty'), ('a +', 'the end'), ('a b', "ends before 'b'"), ('d*2', 'd has no value'), ('a**b', 'the exponent is a number'),
-    ('2*3', 'no name in it'), ('a', 'is a leaf'), ('sin(a)', "'sin' is no function"), ('a^2', 'a power is written **'), ('(a*2', "')' is expected"), ('a $ 2', "'$' is not known"), ('a/(1-1)+1/0', 'divided by 0')])
+    ('2*3', 'no name in it'), ('a', 'is a leaf'), ('sin(a)', "'sin' is no function"), ('a^2', 'a power is written **'), ('(a*2', "')' is expected"), ('a $ 2', "'$' is not known"), ('a/(1-1)+1/0', 'divided by 0'),
+    ('constructor*2', 'constructor has no value'), ('('*300+'a'+')'*300+'*2', 'too long')])
 def test_graph_says_why(text, part, js):
     said, = js(CALL, [[text, GIVEN]])
     assert isinstance(said, str) and part in said
+
+def test_any_name_may_be_a_key(js):
+    assert js(CALL, [['constructor*__proto__', 'constructor = 2, __proto__ = 3']])==[[[['__proto__', 3, 2], ['constructor', 2, 3], ['', 6, 1]]]]
 
 def test_steps(js):
     "A diamond: three uses of x, and each step says what it did"
@@ -401,6 +405,9 @@ def test_every_example_works(name, tab):
     ('broadcast', '&a=<img+src=x>&b=%22', "a: '<img' is no size, which is a whole number from 0 up"),
     ('einsum', '&eq=ik,kj->ij&sizes=2+3,+4+5', 'letter k has size 3 in operand 0, but size 4 in operand 1'), ('einsum', '&eq=ii->i&sizes=3+3', 'The result has the shape (3,).'),
     ('init', '&scale=0&act=none', 'In float32, the numbers end at layer'), ('graph', '&expression=a*b&given=a=2,b=5&step=1', 'result = a × b = 2 × 5 = 10.'),
+    ('init', '&scale=1e9&act=toString&draw=-5', 'In float32, the numbers end at layer'), ('init', '&scale=&act=none', 'With weights of std 0.1 the signal'),
+    ('graph', '&expression=x*x&given=x=3&step=abc', 'The leaves have their values.'), ('graph', '&expression=x*x&given=x=3&step=1e9', 'result has g = 1 and sends x: g × x = 3. It is added'),
+    ('conv', '&image=5&kernel=3&stride=1&padding=0&dilation=1&look=nothing&row=-4&column=1e9', 'The output is 3 by 3. Output 0,2 is made of 9 pixels.'),
     ('conv', '&image=7&kernel=3&stride=2&padding=1&dilation=1&row=0&column=0', 'The output is 4 by 4. Output 0,0 is made of 4 pixels and 5 of the padding.')])
 def test_address(name, query, say, tab):
     "A teacher's link opens its example; what the reader changes goes into the address and into the link"
@@ -420,6 +427,13 @@ def test_the_address_follows(tab):
     assert tab.page.locator('#explore-broadcast').get_by_label('Shape of a').input_value()=='7 1'
     box.get_by_label('Shape of b').fill('2 x')
     assert box.get_by_label('Shape of b').get_attribute('aria-invalid')=='true' and 'x-wrong' in box.locator('[role=status]').get_attribute('class')
+
+def test_half_written(tab):
+    "While a field is being changed and says nothing yet, the others keep what they show"
+    box = open_explorer(tab, 'conv', '&image=5+6&kernel=3+2&stride=1&padding=0&dilation=1&row=2&column=4')
+    for text,say in (('', 'kernel_size is'), ('3 2', 'The output is 3 by 5. Output 2,4 is made')):
+        box.get_by_label('Kernel').fill(text)
+        assert box.locator('[role=status]').inner_text().startswith(say)
 
 def test_by_keyboard(tab):
     "Step through a graph, and move a window, with the keyboard alone"

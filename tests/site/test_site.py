@@ -144,14 +144,14 @@ def test_reference_does_not_spoil(pages):
 
 @pytest.mark.parametrize('lesson', LESSONS)
 def test_lesson(lesson, pages):
-    "Colab, the answers, the hints and the notebook itself are one click away; what the cells printed is there"
+    "Colab, each answer and the notebook itself are one click away; what the cells printed is there"
     p = pages[f'{lesson}.html']
     assert COLAB+f'{lesson}.ipynb' in p.hrefs() and f'answers/{lesson}.html' in p.hrefs()
     file, = set(p.hrefs(download=True))
     assert (OUT/file).read_bytes()==(NBS/f'{lesson}.ipynb').read_bytes()
     code = [c for c in cells(lesson) if c['cell_type']=='code']
     for e in {m for c in code for m in re.findall(r'^ex\.(\w+)\.check\(', src(c), re.M)}:
-        assert any(h.endswith('-'+e.lower().replace('_', '-')) for h in p.hrefs() if h.startswith(f'answers/{lesson}.html#')), e
+        assert any(h.endswith(f"-{e.lower().replace('_', '-')}-answer") for h in p.hrefs() if h.startswith(f'answers/{lesson}.html#')), e
     flat = lambda s: re.sub(r'\s+', '', re.sub(r'\x1b\[[\d;]*m', '', s))
     text = flat(p.text)
     for c in code:

@@ -1,5 +1,5 @@
 // Two shapes: how they are lined up, what is stretched, with which strides, or why not. As lesson 02's `bshape`.
-import {tag, picture, text, tuple, product, fail, shapes, told} from './core.js'
+import {tag, row, table, picture, text, tuple, product, fail, shapes, told} from './core.js'
 
 const lined_up = (a, b, gap) =>
   Array.from({length: Math.max(a.length, b.length)}, (_, k) => [
@@ -128,53 +128,29 @@ export const explorer = {
         : o == r || r == 'clash'
           ? tag('td', {class: r == 'clash' && 'x-clash'}, String(o))
           : tag('td', {class: 'x-stretch'}, `${o} → ${r}`)
-    const row = (name, cells) => tag('tr', {}, tag('th', {scope: 'row'}, name), cells)
-    const sizes = [0, 1].map(k =>
-      row(
-        [`a ${tuple(a)}`, `b ${tuple(b)}`][k],
-        cs.map(c => cell(c[k], c[2]))
-      )
-    )
     const steps = to
-      ? [
-          ['a', a],
-          ['b', b]
-        ].map(([m, s]) =>
+      ? [a, b].map((s, k) =>
           row(
-            `strides of ${m}`,
+            `strides of ${'ab'[k]}`,
             stretched(s, to).map(v => tag('td', {}, String(v)))
           )
         )
       : []
-    const table = tag(
-      'div',
-      {class: 'x-wide'},
-      tag(
-        'table',
-        {},
-        tag(
-          'thead',
-          {},
-          tag(
-            'tr',
-            {},
-            tag('th', {scope: 'col'}, 'shape'),
-            cs.map((_, k) => tag('th', {scope: 'col'}, `axis ${k - n}`.replace('-', '−')))
-          )
-        ),
-        tag(
-          'tbody',
-          {},
-          sizes,
-          row(
-            'result',
-            cs.map(c => tag('td', {class: c[2] == 'clash' && 'x-clash'}, String(c[2])))
-          ),
-          steps
+    const axes = table(
+      ['shape', ...cs.map((_, k) => `axis −${n - k}`)],
+      [a, b].map((s, k) =>
+        row(
+          `${'ab'[k]} ${tuple(s)}`,
+          cs.map(c => cell(c[k], c[2]))
         )
-      )
+      ),
+      row(
+        'result',
+        cs.map(c => tag('td', {class: c[2] == 'clash' && 'x-clash'}, String(c[2])))
+      ),
+      steps
     )
-    if (!to) return told(why, true, table)
+    if (!to) return told(why, true, axes)
     const [h, w] = [to.at(-2) ?? 1, to.at(-1) ?? 1],
       small = product(to) > 0 && product(to) <= 120 && w <= 12
     const blocks = small
@@ -187,7 +163,7 @@ export const explorer = {
     return told(
       `The result has the shape ${tuple(to)}.`,
       false,
-      table,
+      axes,
       blocks,
       small &&
         tag(

@@ -89,14 +89,12 @@ function grid(name, shape, from, look, choose) {
     cells
   )
 }
-const safe = (s, f) => {
+const far = x => s => {
   try {
-    return f(geometry(s))
-  } catch {
-    return 0
-  }
+    const g = geometry(s)
+    return (s.look == 'pixel' ? g.size : g.out)[x] - 1
+  } catch {}
 }
-const far = x => s => safe(s, g => (s.look == 'pixel' ? g.size : g.out)[x] - 1)
 const list = (n, one) => `${n} ${n == 1 ? one : one + 's'}`
 
 export const explorer = {
@@ -130,11 +128,10 @@ export const explorer = {
   ],
   draw(state, set) {
     const g = geometry(state),
-      back = state.look == 'pixel',
-      clip = (v, n) => Math.min(n - 1, Math.max(0, Math.round(+v) || 0))
+      back = state.look == 'pixel'
     if (Math.max(...g.padded) > 24)
       return told(`The output is ${g.out.join(' by ')}. Pictures are drawn up to 24 pixels.`, false)
-    const at = [clip(state.row, (back ? g.size : g.out)[0]), clip(state.column, (back ? g.size : g.out)[1])],
+    const at = [+state.row, +state.column],
       key = String
     const marked = new Set((back ? outputs : pixels)(g, ...at).map(key)),
       choose = look => o => set({look, row: key(o[0]), column: key(o[1])})

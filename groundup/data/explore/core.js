@@ -30,6 +30,27 @@ export const picture = (w, h, label, ...inside) =>
 export const text = (x, y, s, attrs) =>
   tag('s:text', {x, y, 'text-anchor': 'middle', 'dominant-baseline': 'central', ...attrs}, s)
 
+export const row = (name, ...cells) => tag('tr', {}, tag('th', {scope: 'row'}, name), cells)
+export const table = (heads, ...rows) =>
+  tag(
+    'div',
+    {class: 'x-wide'},
+    tag(
+      'table',
+      {},
+      tag(
+        'thead',
+        {},
+        tag(
+          'tr',
+          {},
+          heads.map(o => tag('th', {scope: 'col'}, o))
+        )
+      ),
+      tag('tbody', {}, rows)
+    )
+  )
+
 // values as Python writes them
 export const tuple = s => `(${s.join(', ')}${s.length == 1 ? ',' : ''})`
 export const product = s => s.reduce((a, n) => a * n, 1)
@@ -136,10 +157,12 @@ export function live(el, ex, given, changed = () => {}) {
   function show() {
     for (const f of ex.fields) {
       const e = inputs[f.key]
-      if (!e) continue
-      if (f.limit) {
-        e.max = f.limit(state)
-        if (+state[f.key] > +e.max) state[f.key] = e.max
+      if (f.limit) e.max = f.limit(state) ?? e.max
+      if (f.type == 'choice' && !f.options.some(o => o[0] == state[f.key])) state[f.key] = String(f.value)
+      if (f.type == 'range') {
+        // whatever an address says, it is one of the slider's numbers
+        const n = Math.round(parseFloat(state[f.key]))
+        state[f.key] = String(Math.min(+e.max, Math.max(+e.min, isNaN(n) ? f.value : n)))
       }
       if (e.value != state[f.key]) e.value = state[f.key]
       if (values[f.key]) {
@@ -160,7 +183,7 @@ export function live(el, ex, given, changed = () => {}) {
     said.classList.toggle('x-wrong', wrong != null)
     if (said.textContent != message) said.textContent = message
     for (const f of ex.fields)
-      if (inputs[f.key]?.type == 'text') inputs[f.key].setAttribute('aria-invalid', wrong != null)
+      if (inputs[f.key].type == 'text') inputs[f.key].setAttribute('aria-invalid', wrong != null)
     reach(out)
   }
   function set(more) {
@@ -174,7 +197,7 @@ export function live(el, ex, given, changed = () => {}) {
   frame(
     el,
     ex,
-    tag('div', {class: 'x-fields'}, ex.fields.filter(f => f.label).map(field)),
+    tag('div', {class: 'x-fields'}, ex.fields.map(field)),
     tries.length && tag('div', {class: 'x-tries', role: 'group', 'aria-label': 'Examples'}, tries),
     said,
     out

@@ -147,9 +147,11 @@ export const explorer = {
       : document.head.append(tag('script', {src: new URL(`net-${name}.js`, HERE), onload: ready}))
   }
 }
+let begun = 0
 function begin(el, packed, about) {
   const net = unpack(packed),
     deep = net.layers.length > 1,
+    keys = `x-keys-${++begun}`,
     canvas = tag('canvas', {width: SIZE, height: SIZE, 'aria-hidden': 'true'})
   const ctx = canvas.getContext('2d', {willReadFrequently: true}),
     said = tag('p', {class: 'x-said', role: 'status'}),
@@ -161,7 +163,7 @@ function begin(el, packed, about) {
       role: 'application',
       tabindex: '0',
       'aria-label': 'Page to draw on',
-      'aria-describedby': 'x-keys'
+      'aria-describedby': keys
     },
     canvas,
     pen
@@ -365,7 +367,7 @@ function begin(el, packed, about) {
     said,
     tag(
       'p',
-      {class: 'x-note', id: 'x-keys'},
+      {class: 'x-note', id: keys},
       `${about} By keyboard: arrows move the pen, Space puts it down or lifts it, Delete clears.`.trim()
     )
   )

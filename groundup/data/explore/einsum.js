@@ -1,5 +1,5 @@
 // An equation of einsum with sizes: its axes, its loops, its cost, the shape of the result. As lesson 03's `einsum`.
-import {tag, tuple, repr, fail, shapes, told} from './core.js'
+import {tag, row, table, tuple, repr, fail, shapes, told} from './core.js'
 
 function labels(term) {
   const found = term.match(/\.\.\.|[^ ]/gu) ?? []
@@ -122,12 +122,9 @@ export const explorer = {
       order = [...r.out, ...r.summed]
     const head = l => (typeof l == 'string' ? l : `… ${l}`.replace('-', '−')),
       count = n => String(n).replace(/\B(?=(\d{3})+$)/g, ',')
-    const th = (s, scope) => tag('th', {scope}, s)
     const operand = (ls, k) =>
-      tag(
-        'tr',
-        {},
-        th(`operand ${'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[k] ?? k}`, 'row'),
+      row(
+        `operand ${'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[k] ?? k}`,
         order.map(l => {
           const own = ls.flatMap((o, d) => (o == l ? [given[k][d]] : []))
           const s = own.length
@@ -138,43 +135,18 @@ export const explorer = {
           return tag('td', {class: s ? 'x-has' : 'pale'}, s || '–')
         })
       )
-    const table = tag(
-      'div',
-      {class: 'x-wide'},
-      tag(
-        'table',
-        {},
-        tag(
-          'thead',
-          {},
-          tag(
-            'tr',
-            {},
-            th('letter', 'col'),
-            order.map(l => th(head(l), 'col'))
-          )
-        ),
-        tag(
-          'tbody',
-          {},
-          r.axes.map(operand),
-          tag(
-            'tr',
-            {},
-            th('result', 'row'),
-            order.map(l =>
-              r.out.includes(l)
-                ? tag('td', {class: 'x-has'}, String(r.sizes.get(l)))
-                : tag('td', {class: 'x-stretch'}, 'summed')
-            )
-          )
-        )
+    const result = row(
+      'result',
+      order.map(l =>
+        r.out.includes(l)
+          ? tag('td', {class: 'x-has'}, String(r.sizes.get(l)))
+          : tag('td', {class: 'x-stretch'}, 'summed')
       )
     )
     return told(
       `The result has the shape ${tuple(r.shape)}. Taken all at once: ${count(r.multiplications)} multiplications.`,
       false,
-      order.length > 0 && table,
+      order.length > 0 && table(['letter', ...order.map(head)], r.axes.map(operand), result),
       r.axes.length <= 26 && tag('div', {class: 'x-wide'}, tag('pre', {}, loops(r, given))),
       tag(
         'p',

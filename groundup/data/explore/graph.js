@@ -1,5 +1,5 @@
 // A computation that one steps through: values on the way out, gradients on the way back. As lesson 06's `Var`.
-import {tag, picture, text, short, repr, fail, told} from './core.js'
+import {tag, row, table, picture, text, short, repr, fail, told} from './core.js'
 
 // the grammar: + - * / ** and brackets; exp(), log(), relu(), before a bracket or behind a dot; names; numbers
 export function tokens(s) {
@@ -78,12 +78,13 @@ export function parse(s) {
     return {op: t.name, args: [inner]}
   }
   if (!ts.length) fail('the expression is empty')
+  if (ts.length > 500) fail('the expression is too long: its graph could not be read')
   const tree = sum()
   return k < ts.length ? fail(`the expression ends before ${shown()}`) : tree
 }
 export function values(s) {
   // 'a = 2, b = -3' -> {a: 2, b: -3}
-  const out = {}
+  const out = Object.create(null) // any name may be a key
   for (const part of s.split(/[,;\n]/).filter(o => o.trim())) {
     const m = part.match(/^\s*([A-Za-z_]\w*)\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*$/)
     if (!m) fail(`${repr(part.trim())} is no value: write such as a = 2`)
@@ -130,7 +131,7 @@ const rules = {
 
 export function build(expression, given) {
   // the values, operands before results, the result last
-  const leaves = {},
+  const leaves = Object.create(null),
     known = values(given)
   let n = 0,
     born = 0
@@ -331,9 +332,7 @@ function drawing(order, now) {
 const last = s => {
   try {
     return steps(build(s.expression, s.given)).length - 1
-  } catch {
-    return 0
-  }
+  } catch {}
 }
 export const explorer = {
   name: 'graph',
@@ -351,7 +350,7 @@ export const explorer = {
       value: 0,
       limit: last,
       buttons: ['Back', 'Next'],
-      say: s => `${s.step} of ${last(s)}`
+      say: s => `${s.step} of ${last(s) ?? '?'}`
     }
   ],
   examples: [
@@ -366,22 +365,19 @@ export const explorer = {
   draw({expression, given, step}) {
     const order = build(expression, given),
       all = steps(order),
-      now = all[Math.min(all.length - 1, Math.max(0, Math.round(+step) || 0))]
-    const th = s => tag('th', {scope: 'col'}, s)
-    const rows = by_birth(order).map(v =>
-      tag(
-        'tr',
-        {class: now.at == v && 'on'},
-        tag('th', {scope: 'row'}, v.name),
-        tag(
-          'td',
-          {},
-          v.op ? `${signs[v.op] ?? v.op} of ${v.args.map(o => o.name ?? short(o)).join(', ')}` : 'leaf'
-        ),
-        tag('td', {}, now.known.has(v) ? short(v.value) : '?'),
-        tag('td', {}, now.grads.has(v) ? short(now.grads.get(v)) : '–')
+      now = all[step]
+    const rows = by_birth(order).map(v => {
+      const r = row(
+        v.name,
+        [
+          v.op ? `${signs[v.op] ?? v.op} of ${v.args.map(o => o.name ?? short(o)).join(', ')}` : 'leaf',
+          now.known.has(v) ? short(v.value) : '?',
+          now.grads.has(v) ? short(now.grads.get(v)) : '–'
+        ].map(o => tag('td', {}, o))
       )
-    )
+      r.classList.toggle('on', now.at == v)
+      return r
+    })
     return told(
       now.say,
       false,
@@ -390,16 +386,7 @@ export const explorer = {
         'details',
         {class: 'x-more'},
         tag('summary', {}, 'The same as a table'),
-        tag(
-          'div',
-          {class: 'x-wide'},
-          tag(
-            'table',
-            {},
-            tag('thead', {}, tag('tr', {}, th('value'), th('made by'), th('number'), th('gradient'))),
-            tag('tbody', {}, rows)
-          )
-        )
+        table(['value', 'made by', 'number', 'gradient'], rows)
       )
     )
   }

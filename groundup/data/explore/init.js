@@ -183,12 +183,8 @@ export const explorer = {
     ['std 0.01', {scale: '-200'}]
   ],
   draw({scale, act, draw}) {
-    const s = scale_of(+scale || 0),
-      {forward, backward} = signal(
-        s,
-        act in acts ? act : 'none',
-        Math.min(20, Math.max(1, Math.round(+draw) || 1))
-      )
+    const s = scale_of(scale),
+      {forward, backward} = signal(s, act, draw)
     const inf = forward.findIndex(v => v > MAX)
     const say =
       inf >= 0
