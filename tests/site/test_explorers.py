@@ -132,6 +132,7 @@ def test_signal(act, size, scales, js):
     (d,), = js('s => Object.fromEntries(Object.entries(groundup.init.draws(3, s)).map(([k, v]) => [k, Array.from(v)]))', [[size]])
     rows,width,depth = size.values()
     x,back = [torch.tensor(d[k], dtype=torch.float64).view(rows, width) for k in ('x','back')]
+    assert abs(np.corrcoef(d['x'], d['back'])[0,1]) < 4/(rows*width)**.5 and not {*d['x'][:9]} & {*d['back'],*d['ws']}
     ws = torch.tensor(d['ws'], dtype=torch.float64).view(depth, width, width)
     assert abs(ws.mean())<4/ws.numel()**.5 and abs(ws.std()-1)<4/(2*ws.numel())**.5
     for scale in scales:
@@ -146,6 +147,7 @@ def test_draws(js):
     "Each draw has other numbers, and they are normal: a thousandth lies beyond 3.29"
     draws = [np.array(v) for v, in js('seed => Array.from(groundup.init.normal(200000, seed))', [[1],[2],[1]])]
     assert (draws[0]==draws[2]).all() and abs(np.corrcoef(draws[0], draws[1])[0,1])<.01
+    for v in draws: assert abs(np.corrcoef(v[::2], v[1::2])[0,1])<.01 # the two that are made together, too
     for v in draws: assert abs(v.mean())<.01 and abs(v.std()-1)<.01 and .0007<(abs(v)>3.2905).mean()<.0013
 
 # --- graphs
