@@ -1,6 +1,7 @@
 """Write the course for a class: `python tools/handout.py [NOTEBOOK...]` fills `handout/` with the lessons, without answers and outputs.
 
-What goes: stored outputs, the folded answers to the questions and the cells that prove them, links to the answers' pages.
+What goes: stored outputs, the folded answers to the questions and the cells that prove them, links to the answers' pages and to Colab, where the
+published lessons have answers.
 What stays: the lessons as they are, with the exercises' stubs and checks, the pages to look things up, and the images.
 `--nbgrader` writes nbgrader's folder `source/` instead: an assignment for each lesson, with a locked cell after each exercise
 that fails unless the answer is right."""
@@ -19,10 +20,15 @@ folder = root/'handout'
 
 
 def without_answers(text):
-    "Markdown without folded answers, and without links to the answers' pages"
+    "Markdown without folded answers, and without links to the answers' pages, to published lessons that hold them, and to the teacher's page"
     text = re.sub(r'\n*<details>\s*<summary>Answers?</summary>.*?</details>', '', text, flags=re.S)
-    text = re.sub(r' *· *\[[^\]]*\]\(answers/[^)]*\)', '', text)
-    return re.sub(r'\[([^\]]*)\]\(answers/[^)]*\)', r'\1', text)
+    there = r'\((?:answers/|https://colab\.research\.google\.com/|teaching\.ipynb)[^)]*\)'
+    def line(s): # links side by side
+        links = s.split(' · ')
+        if not all(re.fullmatch(r'\[[^\]]*\]\([^)]*\)', o) for o in links): return s
+        return ' · '.join(o for o in links if not re.search(rf'\]{there}', o))
+    text = '\n'.join(map(line, text.split('\n')))
+    return re.sub(rf'\[([^\]]*)\]{there}', r'\1', text)
 
 def for_class(nb):
     "Notebook `nb` as a class gets it"

@@ -87,12 +87,12 @@ def _(y, n): return (y==torch.arange(n)).float()
 
 # %% ../../nbs/answers/02_broadcasting.ipynb #38c8e548
 def _some_expanded():
-    n = random.randrange(2, 5)
-    return randn(n, 1, 3, 1).expand(n, 2, 3, 7-n)
+    sizes = random.choices(range(2, 5), k=4)
+    return randn([random.choice((n,1)) for n in sizes]).expand(sizes)
 
 @book.exercise(
     inputs=lambda: [(tensor([1,-2,9]).expand(2, 3),), (tensor([[4],[-1]]).expand(2, 4),), (torch.ones(2, 3),),
-                    (tensor(5.).expand(3, 2),), (tensor([-7]).expand(1, 3),), (_some_expanded(),)],
+                    (tensor(5.).expand(3, 2),), (tensor([-7]).expand(1, 3),), (_some_expanded(),), (_some_expanded(),)],
     hints=['The numbers do not tell: rows can be equal and yet be stored one by one. What does?',
            '`t.stride()` has a step for each axis. Which step means that the next number is the same one?',
            'An axis of size 1 repeats nothing, whatever its stride is. `t.shape` has the sizes.'],
@@ -191,10 +191,16 @@ def _(x, mean, std): return ((x.permute(0, 2, 3, 1)-mean)/std).reshape(x.shape)
 # %% ../../nbs/answers/02_broadcasting.ipynb #d6f317e9
 def _random_shape(): return tuple(random.randrange(4) for _ in range(random.randrange(1, 4)))
 
+def _two_shapes():
+    "One that is stretched, and one that it is added to; or the other way round"
+    a = _random_shape()
+    b = tuple(random.choice((n,n,1)) for n in a)[random.randrange(2):]
+    return random.choice(((a,b),(b,a)))
+
 @book.exercise(
     inputs=lambda: [((2,3), (3,)), ((3,), (2,3)), ((2,3), (2,1)), ((2,1), (2,4)), ((2,3), (2,)), ((), ()),
                     ((), (1,)), ((2,3), (1,2,3)), ((1,3), (0,3)), ((0,3), (1,3)), ((4,1,2), ()),
-                    (_random_shape(), _random_shape())],
+                    (_random_shape(), _random_shape()), *[_two_shapes() for _ in range(4)]],
     hints=['The result is written into `a`, so it must have its shape: nothing of `a` may be stretched.',
            'Can `b` have more axes than `a`? What may stand in each column of `b`?',
            'From the right, `zip(reversed(a), reversed(b))`: each size of `b` is that of `a`, or 1.'],

@@ -31,7 +31,7 @@ def _kept_set(f, graph, wants):
     if wants!=before: raise Wrong('The set `wants` is changed, and it is not yours: copy it, `set(wants)`.')
     return out
 
-_names_only = dict(negative='there are only names', square='no arrays', random='graphs hold no numbers')
+_names_only = dict(negative='there are only names', square='no arrays')
 
 @book.exercise(inputs=lambda: [
         ({'h':['x','w'], 'y':['h','b']}, {'w'}), ({'h':['x','w'], 'y':['h','b']}, {'b'}),

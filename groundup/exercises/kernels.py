@@ -6,6 +6,7 @@
 __all__ = ['book', 'progress', 'cache_lines', 'matmul_pairs', 'best_tile', 'pack', 'least_time', 'shares', 'to_tf32', 'kahan']
 
 # %% ../../nbs/answers/12_kernels.ipynb #2995a5d9
+import random
 import numpy as np
 import torch
 from ..support.checker.exercise import Book, Wrong
@@ -15,12 +16,12 @@ book = Book('12_kernels')
 progress = book.progress
 
 # %% ../../nbs/answers/12_kernels.ipynb #8c4b65c7
-@book.exercise(inputs=[(40, 1, 4), (10, 3, 8), (16, 1, 4), (17, 1, 4), (5, 24, 4), (7, 16, 4),
-        (3, 15, 4), (1, 5, 8)],
+@book.exercise(inputs=lambda: [(40, 1, 4), (10, 3, 8), (16, 1, 4), (17, 1, 4), (5, 24, 4), (7, 16, 4), (3, 15, 4), (1, 5, 8),
+        *[(random.randrange(2, 60), random.randrange(1, 25), random.choice((2,4,8))) for _ in range(3)]],
     hints=['The number with index `k` begins at byte `k*stride*size`. In which line is that?',
            'In line `byte//64`. If the step is no longer than a line, no line on the way is left out.',
            'If the step is a line or longer, each number has a line of its own.'],
-    difficulty=1, minutes=5, waive=dict(negative='counts', square='numbers only', random='sizes by hand'))
+    difficulty=1, minutes=5, waive=dict(negative='counts', square='numbers only'))
 def cache_lines(n, stride, size): # three numbers -> number
     "How many cache lines of 64 bytes are touched"
     return len({k*stride*size//64 for k in range(n)})
@@ -144,11 +145,13 @@ def _(a, b):
     return c
 
 # %% ../../nbs/answers/12_kernels.ipynb #1c27601b
-@book.exercise(inputs=[8, 16, 32, 10, 3, 5, 64, 20],
+_clear = 11,13,19,25,29,31,34,42,47,55,61,72 # no two tiles are equally good
+
+@book.exercise(inputs=lambda: [8, 16, 32, 10, 3, 5, 64, 20, *random.sample(_clear, 3)],
     hints=['Try all pairs of numbers: `for v in range(1, registers)` and the same for `r`.',
            'A tile fits if `r*v + v + 1 <= registers`. For each `k` it takes `r*v` FMAs and `r+v` loads.',
            'Go through the vectors from 1 up, and replace the best only if `r*v/(r+v)` is larger.'],
-    difficulty=2, minutes=10, waive=dict(negative='counts', square='numbers only', random='numbers by hand'))
+    difficulty=2, minutes=10, waive=dict(negative='counts', square='numbers only'))
 def best_tile(registers): # number -> (rows, vectors)
     "The tile that fits and has the most FMAs for each load"
     best = 0,0
@@ -226,12 +229,15 @@ def _(b, n):
     return torch.stack([b[:,max(0, j):][:,:n] for j in begins])
 
 # %% ../../nbs/answers/12_kernels.ipynb #1f21807e
-@book.exercise(inputs=[(512,512,512,1e11,1e10), (1000,2,3,1e9,1e9), (1,4000,5000,1e11,2e10),
-        (64,784,50,5e10,1e11), (3,2,4,7.,11.)],
+def _sizes_and_rates():
+    return *random.choices(range(1, 900), k=3),random.randrange(1, 100)*1e9,random.randrange(1, 60)*1e9
+
+@book.exercise(inputs=lambda: [(512,512,512,1e11,1e10), (1000,2,3,1e9,1e9), (1,4000,5000,1e11,2e10),
+        (64,784,50,5e10,1e11), (3,2,4,7.,11.), *[_sizes_and_rates() for _ in range(3)]],
     hints=['Each of the `ni*nj` sums takes `nk` multiplications and as many additions.',
            'A number of float32 has 4 bytes. The numbers of the three matrices: `ni*nk + nk*nj + ni*nj`.',
            'Both go on at the same time, so the longer of the two times counts: `max`.'],
-    difficulty=1, minutes=5, waive=dict(negative='sizes', random='sizes by hand'))
+    difficulty=1, minutes=5, waive=dict(negative='sizes'))
 def least_time(ni, nk, nj, peak, bandwidth): # five numbers -> seconds
     "The time that a matrix product takes at least"
     return max(2*ni*nk*nj/peak, 4*(ni*nk+nk*nj+ni*nj)/bandwidth)
@@ -274,7 +280,8 @@ def _(ni, nk, nj, peak, bandwidth):
     return max(f/peak, 2*m/bandwidth)
 
 # %% ../../nbs/answers/12_kernels.ipynb #e55ce655
-@book.exercise(inputs=[(64,6,3), (60,6,2), (5,6,4), (13,6,2), (100,4,7), (0,6,2), (24,6,9), (31,1,4)],
+@book.exercise(inputs=lambda: [(64,6,3), (60,6,2), (5,6,4), (13,6,2), (100,4,7), (0,6,2), (24,6,9), (31,1,4),
+        *[(random.randrange(150), random.randrange(1, 9), random.randrange(1, 9)) for _ in range(3)]],
     hints=['Count the tiles first: `-(-n//tile)`, rounded up. They are shared out, not the rows.',
            '`divmod(tiles, threads)` says how many each one gets, and how many get one more.',
            'The end in rows is the end in tiles times `tile`, and `n` at most. Leave out empty shares.'],

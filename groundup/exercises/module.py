@@ -10,6 +10,7 @@ __all__ = ['book', 'progress', 'BiasFree', 'count_parameters', 'Tower', 'PReLU',
 from contextlib import contextmanager
 from copy import deepcopy
 from inspect import Signature
+import random
 import numpy as np
 import torch
 from torch import nn
@@ -294,7 +295,8 @@ def _see_dropout(f, p, x):
 
 @book.exercise(
     inputs=lambda: [(.5, torch.tensor([[1.,-2,3],[4,5,-6]])), (.2, torch.tensor([-2.])),
-                    (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5))],
+                    (0., torch.tensor([[3.],[-1]])), (.7, torch.randn(3, 5)),
+                    (random.randrange(1, 9)/10+random.choice((-.005,0,.005)), torch.randn(2, 6))],
     hints=['`self.training` says whether this is training. In use, return `x`.',
            '`torch.rand(x.shape)` draws numbers from 0 to 1. One is below `p` with probability `p`.',
            '`x*(torch.rand(x.shape)>=self.p)/(1-self.p)`.'],

@@ -6,7 +6,7 @@
 __all__ = ['book', 'progress', 'bounds', 'combine', 'unpack', 'ring_chunks', 'epoch_rows', 'lost', 'ring_time']
 
 # %% ../../nbs/answers/13_parallel.ipynb #5a3c6ba0
-import math
+import math, random
 import torch
 from ..support.checker.exercise import Book
 
@@ -15,10 +15,15 @@ book = Book('13_parallel')
 progress = book.progress
 
 # %% ../../nbs/answers/13_parallel.ipynb #4b8efa4d
-@book.exercise(inputs=lambda: [(10, 3, 0), (10, 3, 1), (10, 3, 2), (12, 4, 3), (2, 4, 1), (2, 4, 3), (11, 4, 3), (7, 1, 0)],
+def _rows_and_rank():
+    world = random.randrange(2, 7)
+    return random.randrange(40),world,random.randrange(world)
+
+@book.exercise(inputs=lambda: [(10, 3, 0), (10, 3, 1), (10, 3, 2), (12, 4, 3), (2, 4, 1), (2, 4, 3), (11, 4, 3), (7, 1, 0),
+                               *[_rows_and_rank() for _ in range(3)]],
     hints=['Each share has `n//world` rows, and the first `n%world` have one more.', 'Before share `rank` lie `rank` shares.',
            'Of these, `min(rank, n%world)` are larger by one: so it begins at `rank*(n//world)+min(rank, n%world)`.'],
-    difficulty=1, minutes=5, waive=dict(negative='sizes', square='numbers only', random='numbers by hand'))
+    difficulty=1, minutes=5, waive=dict(negative='sizes', square='numbers only'))
 def bounds(n, world, rank): # three numbers -> two numbers
     "Where a process's share of the rows begins and ends"
     size,more = divmod(n, world)
@@ -63,12 +68,17 @@ def _(n, world, rank):
     return rank*size,(rank+1)*size
 
 # %% ../../nbs/answers/13_parallel.ipynb #23535427
+def _shares():
+    n = random.randrange(2, 5)
+    means,variances = ([round(random.uniform(low, 5), 2) for _ in range(n)] for low in (-5,0))
+    return random.choices(range(1, 9), k=n),means,variances
+
 @book.exercise(inputs=lambda: [([2,3], [1.,4.], [.25,2.]), ([4,4,1], [0.,2.,-3.], [1.,.5,0.]), ([5], [2.5], [3.]), ([1,1], [10.,-10.], [0.,0.]),
-                               ([3,0,2], [1.,0.,6.], [1.,0.,4.]), ([10,20,30], [.5,.25,1.], [2.,1.,.1])],
+                               ([3,0,2], [1.,0.,6.], [1.,0.,4.]), ([10,20,30], [.5,.25,1.], [2.,1.,.1]), _shares(), _shares()],
     hints=['The mean: each mean times its count, added up, over all rows.',
            'The variance is the mean of the squared distances from the *common* mean. In each share: its own variance, and how far its mean lies away.',
            '`sum(c*(v+(m-mean)**2) for c,m,v in zip(counts, means, variances))/sum(counts)`'],
-    difficulty=3, minutes=15, rtol=1e-9, waive=dict(square='lists', random='numbers by hand'))
+    difficulty=3, minutes=15, rtol=1e-9, waive=dict(square='lists'))
 def combine(counts, means, variances): # lists of equal length -> two numbers
     "Mean and variance of all rows together"
     n = sum(counts)
@@ -183,10 +193,11 @@ def _(flat, shapes): return tuple(unpack.fn(flat, shapes))
 def _(flat, shapes): return unpack.fn(flat, shapes)[::-1]
 
 # %% ../../nbs/answers/13_parallel.ipynb #67ab7a42
-@book.exercise(inputs=lambda: [(0, 0, 4), (1, 0, 4), (3, 1, 4), (2, 3, 5), (0, 5, 4), (4, 2, 5), (1, 1, 2), (0, 0, 1)],
+@book.exercise(inputs=lambda: [(0, 0, 4), (1, 0, 4), (3, 1, 4), (2, 3, 5), (0, 5, 4), (4, 2, 5), (1, 1, 2), (0, 0, 1),
+                               *[(random.randrange(n), random.randrange(n-1), n) for n in random.choices(range(3, 9), k=3)]],
     hints=['What a process receives in a step, its right neighbour `rank+1` sends. What does that one send?',
            'In step 0 it sends chunk `rank+1`. So in step 1 you send that one.', 'Sent is `(rank+step)%n`, received is one more, around the ring.'],
-    difficulty=2, minutes=10, waive=dict(negative='numbers from 0', square='numbers only', random='numbers by hand'))
+    difficulty=2, minutes=10, waive=dict(negative='numbers from 0', square='numbers only'))
 def ring_chunks(rank, step, n): # three numbers -> two numbers: the chunk sent, the chunk received
     "What a process sends and receives in a ring that turns to the left"
     return (rank+step)%n,(rank+step+1)%n
@@ -217,10 +228,11 @@ def _(rank, step, n): return (rank+step)%n,(rank+step)%n
 def _(rank, step, n): return rank+step,(rank+step+1)%n
 
 # %% ../../nbs/answers/13_parallel.ipynb #271f5089
-@book.exercise(inputs=lambda: [(10, 3, 0, 0, 0), (10, 3, 2, 0, 0), (10, 3, 1, 0, 4), (7, 2, 1, 5, 2), (2, 4, 3, 0, 1), (6, 1, 0, 3, 3), (9, 4, 2, 2, 0)],
+@book.exercise(inputs=lambda: [(10, 3, 0, 0, 0), (10, 3, 2, 0, 0), (10, 3, 1, 0, 4), (7, 2, 1, 5, 2), (2, 4, 3, 0, 1), (6, 1, 0, 3, 3), (9, 4, 2, 2, 0),
+                               *[(*_rows_and_rank(), random.randrange(9), random.randrange(5)) for _ in range(3)]],
     hints=['The generator: `torch.Generator().manual_seed(seed+epoch)`.', 'The order of all rows: `torch.randperm(n, generator=g)`.',
            'Every `world`-th, from `rank` on: `order[rank::world]`.'],
-    difficulty=2, minutes=10, waive=dict(negative='row numbers', square='numbers only', random='the generator has its own seed'))
+    difficulty=2, minutes=10, waive=dict(negative='row numbers', square='numbers only'))
 def epoch_rows(n, world, rank, seed, epoch): # five numbers -> (m,) of row numbers
     "The rows of a process in an epoch: none twice, none left out"
     g = torch.Generator().manual_seed(seed+epoch)
@@ -259,10 +271,11 @@ def _(n, world, rank, seed, epoch): return torch.randperm(n)[rank::world]
 def _(n, world, rank, seed, epoch): return _order(n, seed+epoch)
 
 # %% ../../nbs/answers/13_parallel.ipynb #c22f804a
-@book.exercise(inputs=lambda: [(600., 10., 86400.), (60., 10., 86400.), (100., 1., 200.), (3600., 0., 3600.), (50., 25., 1000.)],
+@book.exercise(inputs=lambda: [(600., 10., 86400.), (60., 10., 86400.), (100., 1., 200.), (3600., 0., 3600.), (50., 25., 1000.),
+                               *[tuple(round(random.uniform(1, most), 1) for most in (900,50,1e5)) for _ in range(3)]],
     hints=['For each `every` seconds of work, `cost` seconds are added: a share of `cost/every`.',
            'For each `between` seconds, half of `every` is done again.', '`cost/every + every/2/between`'],
-    difficulty=2, minutes=10, rtol=1e-9, waive=dict(negative='seconds', square='numbers only', random='numbers by hand'))
+    difficulty=2, minutes=10, rtol=1e-9, waive=dict(negative='seconds', square='numbers only'))
 def lost(every, cost, between): # three numbers, seconds -> number
     "The share of time that saving and failures take"
     return cost/every+every/2/between
@@ -293,9 +306,11 @@ def _(every, cost, between): return cost/(every+cost)+every/2/between
 def _(every, cost, between): return cost/every+(every/2+cost)/between
 
 # %% ../../nbs/answers/13_parallel.ipynb #fd609335
-@book.exercise(inputs=lambda: [(4, 1e6, 1e-5, 1e9), (2, 8., 1e-3, 4.), (1, 1e6, 1e-5, 1e9), (1000, 4e9, 5e-5, 1e10), (3, 0., 1e-2, 1e6)],
+@book.exercise(inputs=lambda: [(4, 1e6, 1e-5, 1e9), (2, 8., 1e-3, 4.), (1, 1e6, 1e-5, 1e9), (1000, 4e9, 5e-5, 1e10), (3, 0., 1e-2, 1e6),
+                               *[(random.randrange(2, 90), *map(random.uniform, (0,0,1e6), (1e7,1e-3,1e9)))
+                                 for _ in range(3)]],
     hints=['There are `2*(n-1)` steps.', 'A chunk is the `n`-th part: `size/n` bytes.', 'A step costs `latency + size/n/rate`.'],
-    difficulty=1, minutes=5, rtol=1e-9, waive=dict(negative='sizes and times', square='numbers only', random='numbers by hand'))
+    difficulty=1, minutes=5, rtol=1e-9, waive=dict(negative='sizes and times', square='numbers only'))
 def ring_time(n, size, latency, rate): # four numbers -> seconds
     "How long a ring all-reduce takes"
     return 2*(n-1)*(latency+size/n/rate)

@@ -1,7 +1,7 @@
 """Grading: what was handed in is judged as in its notebook, and what is hostile costs only its own row.
 
 The tests need bubblewrap and a kernel that lets it work; without, they are skipped, or fail where GROUNDUP_SANDBOX=required."""
-import csv, io, json, os, re, subprocess, sys, sysconfig
+import csv, inspect, io, json, os, re, signal, subprocess, sys, sysconfig, tempfile, time
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import groundup
-from groundup.support.checker.compare import differ, plain
+from groundup.support.checker.compare import differ
 from groundup.support.grade import classroom, course, report, sandbox
 from groundup.support.grade.__main__ import main
 from groundup.support.grade.submission import Unreadable, checked, read, statements
@@ -24,11 +24,14 @@ pytestmark = pytest.mark.xdist_group('grade') # what one worker has graded, the 
 def walls(tmp_path_factory):
     "Grading needs a sandbox that holds"
     folder = tmp_path_factory.mktemp('walls')
-    try: sandbox.probe(course.build(lib, folder/'course'), [lib])
+    try: probe(course.build(lib, folder/'course'), [lib])
     except sandbox.NoSandbox as e:
         if os.environ.get('GROUNDUP_SANDBOX') == 'required': pytest.fail(str(e))
         pytest.skip(str(e))
     return folder/'course'
+
+def probe(course, hidden):
+    with sandbox.Sandboxes(course, hidden) as boxes: sandbox.probe(boxes)
 
 def book(lesson): return import_module(f'groundup.exercises.{lesson}').book.exercises
 
@@ -53,6 +56,13 @@ def solved(path):
     for i,s in enumerate(codes):
         if m := re.search(r'^ex\.(\w+)\.check\(\1\)\s*\Z', s, re.M): codes[i] = f'{ex[m[1]].source()}\n\n{m[0]}'
     return notebook(*codes)
+
+def alive(folder):
+    "Processes whose command or environment names a folder"
+    def names(o):
+        try: return any(str(folder).encode() in (o/k).read_bytes() for k in ('cmdline', 'environ'))
+        except OSError: return False # it has just ended
+    return [o.name for o in Path('/proc').glob('[0-9]*') if names(o)]
 
 def kinds(row): return {v.name: v.kind for v in row.verdicts}
 
@@ -112,12 +122,20 @@ def test_no_answer_is_left(lesson):
 
 @pytest.mark.parametrize('lesson', classroom.known)
 def test_inputs_change_with_the_seed(lesson):
-    "What is graded is more than the notebook shows: under another seed some input is another, where the exercise does not say why not"
-    def shown(e, s): return plain(e.cases(s)), [o.value for o in e.outcomes(e.fn, e.cases(s))]
-    assert [n for n,e in book(lesson).items() if not differ(shown(e, 0), shown(e, 1)) and 'random' not in e.waive] == []
+    "What is graded is more than the notebook shows: who sends what is expected there is wrong under other seeds. The page for teachers says so of all"
+    def expected(e, s): return [o.error or o.value for o in e.outcomes(e.fn, e.cases(s))]
+    assert [n for n,e in book(lesson).items() if not any(differ(expected(e, 0), expected(e, s)) for s in (1, 2, 3))] == []
 
 
 # --- the verdicts are the notebook's
+
+def named(k):
+    "For each exercise of lesson 00 one of its mistakes, the k-th"
+    return {n: [*e.mistakes.items()][k % len(e.mistakes)] for n,e in book('neuron').items()}
+
+def with_mistakes(k):
+    def code(n, f): return re.sub(r'\A(@.*\n)+', '', inspect.getsource(f)).replace('def _(', f'def {n}(', 1) + f'\nex.{n}.check({n})'
+    return answered('neuron', **{n: code(n, f) for n,(_,f) in named(k).items()})
 
 @pytest.fixture(scope='module')
 def fair(walls, tmp_path_factory):
@@ -137,7 +155,11 @@ def fair(walls, tmp_path_factory):
                                     '@deco\ndef rms(a:torch.Tensor): return (a**2).mean().sqrt()\nex.rms.check(rms)',
                                 accuracy='def accuracy(\nex.accuracy.check(accuracy)', all_greater=None,
                                 matvec='def matvec(a, v): return 1/0\nex.matvec.check(matvec)'),
-        'sly.ipynb': answered('matmul', rms=sly), 'heart.ipynb': answered('matmul', half=heart)})
+        'sly.ipynb': answered('matmul', rms=sly), 'heart.ipynb': answered('matmul', half=heart), **{f'mistakes/{k}.ipynb': with_mistakes(k) for k in range(5)}})
+    small = answered('neuron', **dict.fromkeys({*book('neuron')}-{'entry'}))
+    put(folder, dict.fromkeys([*odd_names, '.hidden/a.ipynb', '.ipynb_checkpoints/a-checkpoint.ipynb', '__MACOSX/._a.ipynb', 'all.zip'], small))
+    (folder/'latin 1.ipynb').write_bytes(small.replace('neuron', 'n\xe4uron').encode('latin1'))
+    (folder/'bom.ipynb').write_text(small, encoding='utf-8-sig')
     return {r.name: r for r in classroom.grade(folder, [0, 11, 12])}
 
 def test_fair_submissions(fair):
@@ -158,21 +180,23 @@ def test_tensors_that_lie(fair):
         assert kinds(row)[e] == 'wrong' and Counter(kinds(row).values())['right'] == len(row.verdicts)-1
     assert 'wrong on others' in next(v.text for v in row.verdicts if v.name == 'half')
 
-def test_named_mistakes_are_the_notebooks(walls, tmp_path):
+@pytest.mark.parametrize('k', range(5))
+def test_named_mistakes_are_the_notebooks(fair, k):
     "For each exercise of lesson 00 its mistakes, one in each notebook: the same verdict as `judge` gives in the notebook"
-    ex = book('neuron')
-    def wrong(e, k): return [*e.mistakes.items()][k % len(e.mistakes)]
-    def code(n, e, k):
-        _,f = wrong(e, k)
-        src = import_module('inspect').getsource(f)
-        return re.sub(r'\A(@.*\n)+', '', src).replace('def _(', f'def {n}(', 1) + f'\nex.{n}.check({n})'
-    put(tmp_path, {f'{k}.ipynb': answered('neuron', **{n: code(n, e, k) for n,e in ex.items()}) for k in range(5)})
-    for r in classroom.grade(tmp_path, [0, 3, 4]):
-        for v in r.verdicts:
-            m,f = wrong(ex[v.name], int(r.name[0]))
-            own = ex[v.name].judge(f)
-            assert (v.kind, v.mistake, v.says) == (own.kind, m, own.says), (r.name, v)
+    for v in fair[f'mistakes/{k}.ipynb'].verdicts:
+        m,f = named(k)[v.name]
+        own = book('neuron')[v.name].judge(f)
+        assert (v.kind, v.mistake, v.says) == (own.kind, m, own.says)
 
+odd_names = ["=1+1/-2.ipynb", "Jürgen Groß/Übung 1 (Kopie).ipynb", "李雷/作业.ipynb", "x\"><img src=x onerror=alert(1)>.ipynb", "new\nline.ipynb", "LOUD.IPYNB"]
+
+def test_names_of_files(fair):
+    "Any name of a file will do; hidden files are left alone, and what is no notebook is not graded"
+    for o in (*odd_names, 'bom.ipynb'): assert kinds(fair[o])['entry'] == 'right' and not fair[o].remarks, fair[o]
+    assert 'no notebook' in fair['latin 1.ipynb'].remarks[0]
+    assert not [o for o in fair if 'hidden' in o or 'zip' in o or 'MACOSX' in o]
+    text = report.page([*fair.values()])
+    assert '<img' not in text and '&lt;img' in text and "'=1+1/-2.ipynb" in report.grades([*fair.values()])
 
 # --- hostile submissions
 
@@ -237,11 +261,13 @@ def foul(walls, tmp_path_factory):
     put(folder, {f'{k}.ipynb': answered('neuron', **v) for k,v in hostile.items()} | {'good 1.ipynb': answered('neuron'), 'zgood 2.ipynb': answered('neuron'),
         'syntax.ipynb': answered('neuron', one_neuron='def one_neuron(x, w, b: return\nex.one_neuron.check(one_neuron)'), 'text.ipynb': 'my homework'})
     (folder/'theirs.ipynb').symlink_to('good 1.ipynb')
-    limits = sandbox.Limits(seconds=9, memory=500_000_000)
-    return folder, {r.name[:-6]: r for r in classroom.grade(folder, [0, 5, 6], 2, limits)}
+    limits,made = sandbox.Limits(seconds=6, memory=500_000_000),tmp_path_factory.mktemp('made')
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(tempfile, 'tempdir', str(made))
+        return folder, {r.name[:-6]: r for r in classroom.grade(folder, [0, 5, 6], 2, limits)}, made
 
 def test_good_ones_among_bad(foul):
-    _,rows = foul
+    rows = foul[1]
     assert len(rows) == len(hostile)+5
     for o in ('good 1', 'zgood 2'): assert {*kinds(rows[o]).values()} == {'right'} and not rows[o].remarks, rows[o]
 
@@ -259,7 +285,7 @@ def test_what_came_before_and_after(foul, name):
     got = Counter(kinds(foul[1][name]).values())
     assert got['right'] >= 6, foul[1][name]
 
-@pytest.mark.parametrize('name, words', {'endless': 'stopped after 1.5 s', 'stubborn': 'stopped after 9 s', 'exit': 'ended early: it ended by itself .status 0.',
+@pytest.mark.parametrize('name, words', {'endless': 'stopped after 1.0 s', 'stubborn': 'stopped after 6 s', 'exit': 'ended early: it ended by itself .status 0.',
     'forge': 'makes no sense', 'flood fd': 'no result|MB of output', 'bomb': 'uses `fork`', 'patch': 'changed `groundup.support.testing.difference', 'crash': 'uses `ctypes`',
     'network': 'Network is unreachable|unreachable', 'syntax': 'no Python', 'text': 'no notebook', 'theirs': 'a link', 'memory': 'GB of memory|MemoryError',
     'pry': r"KeyError", 'disk': 'No space left|File too large|OSError'}.items())
@@ -273,9 +299,8 @@ def test_nothing_is_seen(foul):
     assert said == "KeyError: '[]'"
 
 def test_nothing_lives_on(foul):
-    "No process of a submission is left"
-    cmds = [o.read_bytes() for o in Path('/proc').glob('[0-9]*/cmdline') if o.exists()]
-    assert not [o for o in cmds if b'grade.worker' in o]
+    "No sandbox is left, and with it no process of a submission"
+    assert not alive(foul[2])
 
 def test_tables(foul):
     "Nothing that was handed in is markup or a formula"
@@ -293,41 +318,98 @@ def test_no_bubblewrap(tmp_path, monkeypatch, capsys):
     assert main([str(tmp_path/'in')]) == 1 and 'nothing was graded' in capsys.readouterr().err
     assert [o.name for o in tmp_path.iterdir()] == ['in']
 
-@pytest.mark.parametrize('change, why', [(lambda c: [o for o in c if o != '--unshare-net'], 'network'), (lambda c: [o for o in c if o != '--unshare-pid'], 'other processes'),
-    (lambda c: [o for o in c if not o.startswith('--nproc')], 'number of its processes'), (lambda c: ['false'], 'does not start'),
+@pytest.mark.parametrize('change, why', [(lambda c: [o for o in c if o != '--unshare-net'], 'network|cannot be entered'),
+    (lambda c: [o for o in c if o != '--unshare-pid'], 'other processes|cannot be entered'), (lambda c: ['false'], 'does not start'),
     (lambda c: c[:c.index('--tmpfs')] + c[c.index('--tmpfs')+2:], 'does not start|write')])
 def test_a_wall_is_missing(walls, monkeypatch, change, why):
     "The probe finds each gap"
     whole = sandbox.command
     monkeypatch.setattr(sandbox, 'command', lambda *a: change(whole(*a)))
-    with pytest.raises(sandbox.NoSandbox, match=why): sandbox.probe(walls, [lib])
+    with pytest.raises(sandbox.NoSandbox, match=why): probe(walls, [lib])
+
+def told(monkeypatch, **other):
+    "What a process is told before it goes into its sandbox is changed"
+    send = sandbox.Sandboxes._send
+    monkeypatch.setattr(sandbox.Sandboxes, '_send', lambda self, told, fds: send(self, told | other, fds))
+
+def test_no_limit_of_processes(walls, monkeypatch):
+    told(monkeypatch, processes=60)
+    with pytest.raises(sandbox.NoSandbox, match='number of its processes'): probe(walls, [lib])
+
+def test_nothing_runs_before_it_is_inside(walls, monkeypatch):
+    "What cannot enter, or cannot take on its limits, does not run"
+    for other in (dict(pid=2**30), dict(user=-7, memory='much')):
+        with monkeypatch.context() as m:
+            told(m, **other)
+            with sandbox.Sandboxes(walls) as boxes, pytest.raises(sandbox.NoSandbox, match='cannot be entered'): boxes.run('print(1)', None)
+
+def test_the_server_dies(walls):
+    "What starts the processes is started again; when all is over, nothing is"
+    with sandbox.Sandboxes(walls) as boxes:
+        assert boxes.run('print(1)', None)[0] == b'1\n'
+        boxes.server.kill()
+        boxes.server.wait()
+        assert boxes.run('print(2)', None) == (b'2\n', 'it ended by itself (status 0)')
+    with pytest.raises(sandbox.NoSandbox, match='over'): boxes.run('print(3)', None)
+
+def test_how_it_ends(walls):
+    with sandbox.Sandboxes(walls) as boxes:
+        def why(code, **limits): return boxes.run(code, None, sandbox.Limits(**limits))
+        assert why('import os; os.kill(os.getpid(), 11)') == (b'', 'it ended by itself (status 139)')
+        assert why('import sys; print(1); sys.exit(7)') == (b'1\n', 'it ended by itself (status 7)')
+        assert why('while True: pass', seconds=.5) == (b'', 'stopped after 0.5 s')
+        assert why('import os, time\nif not os.fork():\n    os.setsid(); time.sleep(100)') == (b'', 'it ended by itself (status 0)')
+        assert why('import os\nfor k in range(3): os.close(k)\nwhile True: pass')[1] == 'stopped: it had closed its output'
+        out,said = why('while True: print("x"*1000)', output=10**6)
+        assert 10**6 < len(out) < 2*10**6 and said == 'stopped after 1 MB of output'
+        assert why('x = bytearray(10**9)\nfor k in range(10**9): x[k] = 1', memory=300_000_000)[1] == 'stopped at 0.3 GB of memory'
 
 def test_what_is_hidden(walls, monkeypatch):
     "A folder that lies where Python lies is covered; the probe sees it where it is not"
     hidden = Path(sysconfig.get_path('stdlib'))/'json'/'..'/'wsgiref'
-    sandbox.probe(walls, [hidden])
+    probe(walls, [hidden])
     whole = sandbox.command
-    monkeypatch.setattr(sandbox, 'command', lambda course, hidden, limits: whole(course, (), limits))
-    with pytest.raises(sandbox.NoSandbox, match='it sees .*wsgiref'): sandbox.probe(walls, [hidden])
+    monkeypatch.setattr(sandbox, 'command', lambda course, hidden: whole(course))
+    with pytest.raises(sandbox.NoSandbox, match='it sees .*wsgiref'): probe(walls, [hidden])
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() != 0, reason='not root')
 def test_root_without_a_limit_is_refused(walls, monkeypatch):
     "To root, a limit of processes means nothing: whoever stays root is not graded"
-    whole = sandbox.command
-    monkeypatch.setattr(sandbox, 'command', lambda *a: [o for o in whole(*a) if not o.startswith(('setpriv', '--reuid', '--regid', '--clear', '--no-new'))])
-    with pytest.raises(sandbox.NoSandbox, match='root'): sandbox.probe(walls, [lib])
+    told(monkeypatch, user=None)
+    with pytest.raises(sandbox.NoSandbox, match='root'): probe(walls, [lib])
 
 def test_the_command(walls, tmp_path, capsys):
     "Four files, whole; the same seed gives the same tables; errors are sentences"
-    put(tmp_path/'in', {'a.ipynb': answered('neuron')})
-    assert main([str(tmp_path/'in'), '--seed', '3']) == 0
+    put(tmp_path/'in', {'a.ipynb': answered('neuron'), 'all.zip': 'PK', 'b/notes.txt': ''})
+    assert main([str(tmp_path/'in'), '--seed', '3']) == 0 and '(2 files are no notebooks)' in capsys.readouterr().out
     out = tmp_path/'in-grades'
+    assert '<code>all.zip</code>, <code>b/notes.txt</code>' in (out/'grades.html').read_text()
     assert sorted(o.name for o in out.iterdir()) == ['answers.csv', 'grades.csv', 'grades.html', 'mistakes.html']
     assert main([str(tmp_path/'nowhere')]) == 1 and 'no folder' in capsys.readouterr().err
     (tmp_path/'empty').mkdir()
     assert main([str(tmp_path/'empty')]) == 1 and 'no notebook' in capsys.readouterr().err
     got = subprocess.run([sys.executable, '-m', 'groundup.support.grade', '--help'], capture_output=True, text=True)
     assert got.returncode == 0 and '--seconds' in got.stdout
+
+def test_nothing_is_graded_in_vain(walls, tmp_path, capsys):
+    "Where no tables can be written, or the seed is none, that is said first"
+    put(tmp_path/'in', {'a.ipynb': 'my homework', 'all.zip': 'PK'})
+    assert main([str(tmp_path/'in'), '--out', str(tmp_path/'in'/'all.zip'/'x')]) == 1 and 'cannot be written' in capsys.readouterr().err
+    for o in ('0', '-3', '2147483648'): assert main([str(tmp_path/'in'), '--seed', o]) == 1 and '--seed' in capsys.readouterr().err
+    assert [o.name for o in tmp_path.iterdir()] == ['in']
+
+@pytest.mark.parametrize('after', [.5, 3])
+def test_interrupted(walls, tmp_path, after):
+    "Ctrl-C, whenever it comes: soon all is over, nothing is written, and no process is left"
+    put(tmp_path/'in', {f'{k}.ipynb': answered('neuron', **hostile['stubborn']) for k in range(4)})
+    code = 'import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom groundup.support.grade.__main__ import main; sys.exit(main(sys.argv[1:]))'
+    p = subprocess.Popen([sys.executable, '-c', code, str(tmp_path/'in'), '--jobs', '2'], stderr=subprocess.PIPE, text=True, start_new_session=True,
+                         env=os.environ | dict(TMPDIR=str(tmp_path)))
+    time.sleep(after)
+    os.killpg(p.pid, signal.SIGINT) # as a terminal sends it
+    assert p.communicate(timeout=15)[1].count('interrupted') or after < 1
+    assert p.returncode and [o.name for o in tmp_path.iterdir() if o.name != 'in' and not o.name.startswith('pymp')] == []
+    assert not alive(tmp_path)
 
 def test_the_command_from_the_wheel(walls, python, alone):
     "As a teacher has it who has nothing of the checkout: the command is there, and the package's own folder is covered"

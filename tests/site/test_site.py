@@ -354,13 +354,13 @@ def tab(browser, address):
     yield t
     t.context.close()
 
-def axe(page, code=20, rules=None):
-    "What axe finds; it looks into the first `code` boxes of code, for their colours are the same everywhere"
+def axe(page, code=20, rules=None, within='html'):
+    "What axe finds in the page or a part of it; it looks into the first `code` boxes of code, for their colours are the same everywhere"
     import axe_playwright_python
     script = Path(axe_playwright_python.__file__).parent/'axe.min.js'
     if not page.evaluate('!!window.axe'): page.evaluate(script.read_text(encoding='utf-8'))
     page.evaluate("n => document.querySelectorAll('.highlight pre').forEach((e, i) => e.toggleAttribute('data-far', i>=n))", code)
-    where = dict(include=[['html']], exclude=[['[data-far]']])
+    where = dict(include=[[within]], exclude=[['[data-far]']])
     only = dict(type='rule', values=rules) if rules else dict(type='tag', values=RULES)
     options = dict(runOnly=only, resultTypes=['violations'], preload=False)
     found = page.evaluate('([where, options]) => axe.run(where, options)', [where, options])['violations']

@@ -89,10 +89,10 @@ export function signal(scale, act, seed, s = size) {
 const MAX = 3.4028234663852886e38
 export const scale_of = t => 10 ** (t / 100) // the slider counts hundredths of a power of ten
 function chart(curves) {
-  const W = 560,
+  const W = innerWidth < 560 ? 320 : 560, // a phone shows it whole
     H = 300,
-    L = 58,
-    R = 92,
+    L = 48,
+    R = 72,
     T = 12,
     B = 38,
     n = size.depth

@@ -10,7 +10,7 @@ import argparse, os, secrets, sys, time
 from pathlib import Path
 import groundup
 from .report import write
-from .classroom import grade
+from .classroom import grade, handed_in
 from .sandbox import Limits, NoSandbox
 
 # %% ../../../nbs/support/grade/command.ipynb #118e8dad
@@ -21,10 +21,15 @@ def _options():
     p.add_argument('folder', type=Path, help='with the notebooks, at any depth')
     p.add_argument('--out', type=Path, help='where the tables go; FOLDER-grades if left out')
     p.add_argument('--jobs', type=int, default=os.cpu_count(), help='how many at once (%(default)s)')
-    p.add_argument('--seconds', type=float, default=60, help='for each notebook (%(default)s)')
+    p.add_argument('--seconds', type=float, default=Limits.seconds, help='for each notebook (%(default)s)')
     p.add_argument('--memory', type=float, default=2, help='GB for each notebook (%(default)s)')
     p.add_argument('--seed', type=int, help='for the inputs; another one for each run if left out')
     return p
+
+def _can_write(out):
+    "Whether files can be made in a folder that may not be there yet"
+    there = next(p for p in (out.resolve(), *out.resolve().parents) if p.exists())
+    return there.is_dir() and os.access(there, os.W_OK|os.X_OK)
 
 def main(
     args=None # of the command line
@@ -33,19 +38,26 @@ def main(
     o = _options().parse_args(args)
     def sorry(why): print(f'groundup-grade: {why}', file=sys.stderr); return 1
     if not o.folder.is_dir(): return sorry(f'there is no folder {o.folder}')
-    if not next(o.folder.rglob('*.ipynb'), None): return sorry(f'there is no notebook in {o.folder}')
+    out = o.out or Path(f'{o.folder.resolve()}-grades')
+    paths,others = handed_in(o.folder)
+    if not paths: return sorry(f'there is no notebook in {o.folder}')
     if o.jobs<1 or o.seconds<=0 or o.memory<=0: return sorry('--jobs, --seconds and --memory must be above 0')
     from tqdm import tqdm
     def bar(xs, n): return tqdm(xs, total=n, unit=' notebooks', disable=None)
-    seed,out,began = o.seed or secrets.randbelow(2**31)+1,o.out or Path(f'{o.folder.resolve()}-grades'),time.time()
+    if o.seed is not None and not 0<o.seed<2**31: return sorry(f'--seed is a number from 1 to {2**31-1}')
+    if not _can_write(out): return sorry(f'nothing was graded. The tables cannot be written to {out}')
+    seed,began = o.seed or secrets.randbelow(2**31)+1,time.time()
     try: rows = grade(o.folder, [0,seed,seed+1], o.jobs, Limits(o.seconds, int(o.memory*1e9)), bar)
     except NoSandbox as e: return sorry(f'nothing was graded. {e}')
     except KeyboardInterrupt: return sorry('interrupted, nothing was written')
     note = (f'{len(rows)} notebooks, graded on {time.strftime("%Y-%m-%d")} by groundup {groundup.__version__}, '
             f'with `--seed {seed}`.')
+    left = [p.relative_to(o.folder).as_posix() for p in others if out.resolve() not in p.resolve().parents]
+    if left: note += f' Left out, as they are no notebooks: {", ".join(f"`{p}`" for p in left[:20])}{" …"*(len(left)>20)}.'
     try: write(out, rows, note)
     except OSError as e: return sorry(f'the tables cannot be written to {out}: {e.strerror}')
-    print(f'{len(rows)} notebooks in {time.time()-began:.0f} s: {out/"grades.html"}')
+    more = f' ({len(left)} files are no notebooks)'*bool(left)
+    print(f'{len(rows)} notebooks in {time.time()-began:.0f} s{more}: {out/"grades.html"}')
     return 0
 
 # %% ../../../nbs/support/grade/command.ipynb #49a3b6dd

@@ -6,7 +6,7 @@
 __all__ = ['without_answers', 'build']
 
 # %% ../../../nbs/support/grade/course.ipynb #2164f1f2
-import ast, compileall, shutil
+import ast, shutil
 from pathlib import Path
 
 # %% ../../../nbs/support/grade/course.ipynb #39e29f31
@@ -58,6 +58,5 @@ def build(
     for o in sorted((lib/'exercises').glob('*.py')):
         text = without_answers(o.read_text(encoding='utf8'))
         (dest/lib.name/'exercises'/o.name).write_text(text, encoding='utf8')
-    compileall.compile_dir(dest, quiet=2)
     for o in [dest, *dest.rglob('*')]: o.chmod(0o755 if o.is_dir() else 0o644)
     return dest

@@ -44,11 +44,14 @@ def answers(
 
 # %% ../../../nbs/support/grade/report.ipynb #06f5ce80
 _style = '''
-body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color-scheme:light dark}
+:root{color-scheme:light dark;background:Canvas;color:CanvasText}
+body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;overflow-wrap:anywhere}
 table{border-collapse:collapse;margin:1rem 0}
-td,th{border:1px solid #8888;padding:.2rem .6rem;text-align:left;vertical-align:top}
+td,th{border:1px solid #8888;padding:.2rem .6rem;text-align:left;vertical-align:top;overflow-wrap:normal}
+td:last-child{min-width:14rem;overflow-wrap:anywhere}tbody th{font-weight:normal;min-width:9rem;overflow-wrap:anywhere}
 .right{background:#2a9d5c33}.wrong{background:#d6454533}.rule{background:#c98a0033}.misuse{background:#8884}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}summary{cursor:pointer}.wide{overflow-x:auto}'''
+section{border-top:1px solid #8888}section:target{border-top:.3rem solid #2a9d5c}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}.wide{overflow-x:auto}'''
 
 def _esc(s): return html.escape(str(s).encode(errors='backslashreplace').decode())
 def _said(s): return re.sub(r'`([^`]+)`', r'<code>\1</code>', _esc(s))
@@ -57,16 +60,23 @@ def _page(title, body):
     return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f'<title>{_esc(title)}</title><style>{_style}</style><main><h1>{_esc(title)}</h1>\n{body}</main></html>\n')
 
-def _head(*names): return '<tr>' + ''.join(f'<th scope="col">{_esc(n)}</th>' for n in names) + '</tr>'
+def _table(names, lines):
+    head = ''.join(f'<th scope="col">{_esc(n)}</th>' for n in names)
+    return (f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+            f'<tbody>{"".join(lines)}</tbody></table></div>')
 
-def _row(r, names):
+def _verdicts(r, k):
+    "What each verdict on a notebook says; the table leads here"
     def part(v):
         facts = _esc('\n'.join(f'{k:<8}  {t}' for k,t in v.facts))
         return (f'<p><strong>{_esc(v.name)}: {kinds[v.kind]}.</strong> {" ".join(map(_said, v.says))}</p>'
                 + f'<pre>{facts}</pre>'*bool(facts))
+    return f'<section id="n{k}"><h3>{_esc(r.name)}</h3>{"".join(map(part, r.verdicts))}</section>'
+
+def _row(r, k, names):
     cells = ''.join(f'<td class="{v.kind}">{kinds[v.kind]}</td>' for v in r.verdicts) or '<td></td>'*len(names)
-    more = f'<details><summary>{_esc(r.name)}</summary>{"".join(map(part, r.verdicts))}</details>'
-    return (f'<tr><th scope="row">{more}</th><td>{sum(v.ok for v in r.verdicts)} of {len(r.verdicts)}</td>{cells}'
+    name = f'<a href="#n{k}">{_esc(r.name)}</a>' if r.verdicts else _esc(r.name)
+    return (f'<tr><th scope="row">{name}</th><td>{sum(v.ok for v in r.verdicts)} of {len(r.verdicts)}</td>{cells}'
             f'<td>{"<br>".join(map(_said, r.remarks))}</td></tr>')
 
 def page(
@@ -76,11 +86,11 @@ def page(
     "The table of a class"
     body = [f'<p>{_said(note)} <a href="mistakes.html">The most frequent mistakes</a>.</p>']
     for lesson in sorted({r.lesson for r in rows}):
-        some = [r for r in rows if r.lesson==lesson]
-        names = [v.name for v in max(some, key=lambda r: len(r.verdicts)).verdicts]
-        lines = ''.join(_row(r, names) for r in some)
-        body.append(f'<h2>{_esc(lesson or "Not graded")}</h2><div class="wide" tabindex="0">'
-                    f'<table>{_head("notebook", "right", *names, "remarks")}{lines}</table></div>')
+        some = [(k,r) for k,r in enumerate(rows) if r.lesson==lesson]
+        names = [v.name for v in max((r.verdicts for _,r in some), key=len)]
+        table = _table(['notebook','right',*names,'remarks'], [_row(r, k, names) for k,r in some])
+        body.append(f'<h2>{_esc(lesson or "Not graded")}</h2>{table}')
+    body += ['<h2>What the verdicts say</h2>', *(_verdicts(r, k) for k,r in enumerate(rows) if r.verdicts)]
     return _page('Grades', '\n'.join(body))
 
 # %% ../../../nbs/support/grade/report.ipynb #1c26680d
@@ -97,9 +107,9 @@ def mistakes(
     n,right = Counter((l, v.name) for l,v in vs),Counter((l, v.name) for l,v in vs if v.ok)
     count = Counter((l, v.name, _trouble(v)) for l,v in vs if not v.ok)
     most = sorted(count.items(), key=lambda o: (-o[1], o[0]))
-    lines = ''.join(f'<tr><td>{k}</td><td>{_esc(l)}</td><td>{_esc(e)}</td><td>{right[l,e]} of {n[l,e]} right</td>'
-                    f'<td>{_said(t)}</td></tr>' for (l,e,t),k in most)
-    table = f'<table>{_head("how often", "lesson", "exercise", "of all", "what went wrong")}{lines}</table>'
+    lines = [f'<tr><td>{k}</td><td>{_esc(l)}</td><td>{_esc(e)}</td><td>{right[l,e]} of {n[l,e]} right</td>'
+             f'<td>{_said(t)}</td></tr>' for (l,e,t),k in most]
+    table = _table(['how often','lesson','exercise','of all','what went wrong'], lines)
     return _page('The most frequent mistakes', f'<p><a href="grades.html">All grades</a></p>{table}')
 
 def write(

@@ -22,7 +22,7 @@ def sources(
     if path.is_symlink() or not path.is_file(): raise Unreadable('It is no file but a link, a folder or a pipe.')
     if path.stat().st_size>most_bytes: raise Unreadable(f'The file is larger than {most_bytes//10**6} MB.')
     try:
-        nb = json.loads(path.read_text(encoding='utf8'))
+        nb = json.loads(path.read_text(encoding='utf-8-sig'))
         found = [''.join(c['source']) for c in nb['cells'] if c['cell_type']=='code']
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable('It is no notebook that Jupyter can open.') from None
@@ -134,11 +134,13 @@ def odd(
     run # statements
 )->list: # of remarks
     "Names that no answer needs, and changes of what was imported"
-    names,found = set(),set()
+    names,found,used = set(),set(),set().union(*map(_names, run))
     for n in run:
-        if isinstance(n, (ast.Import,ast.ImportFrom)):
-            names |= {(o.asname or o.name).split('.')[0] for o in n.names}
-            found |= _odd & {*re.findall(r'\w+', ast.unparse(n))}
+        if not isinstance(n, (ast.Import,ast.ImportFrom)): continue
+        for o in n.names:
+            name = (o.asname or o.name).split('.')[0]
+            names.add(name)
+            if name in used|{'*'}: found |= _odd & {*re.findall(r'\w+', f'{getattr(n, "module", "")}.{o.name}')}
     for o in (o for n in run for o in ast.walk(n)):
         if isinstance(o, ast.Name): found |= _odd & {o.id}
         if isinstance(o, ast.Attribute):

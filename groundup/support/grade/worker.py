@@ -6,7 +6,7 @@
 __all__ = ['limited', 'run', 'tell', 'work']
 
 # %% ../../../nbs/support/grade/worker.ipynb #937085ae
-import ast, gc, json, linecache, os, signal, sys, types
+import ast, json, linecache, os, signal, sys, types
 from contextlib import contextmanager
 from importlib import import_module
 from ..checker.compare import caught
@@ -87,9 +87,7 @@ def work():
     out,null = os.fdopen(os.dup(1), 'w', encoding='utf8', errors='surrogatepass'),os.open(os.devnull, os.O_RDWR)
     for k in range(3): os.dup2(null, k)
     def say(**data): print(json.dumps(data), file=out, flush=True)
-    gc.disable() # while torch is imported: it takes a tenth less
     exercises = import_module(f'groundup.exercises.{job["lesson"]}').book.exercises
-    gc.enable()
     if torch := sys.modules.get('torch'): torch.set_num_threads(1)
     sys.modules['__main__'] = main = types.ModuleType('__main__')
     main.display = lambda *args, **kwargs: None
