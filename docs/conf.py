@@ -3,7 +3,7 @@
     sphinx-build -W --keep-going -b html -c docs nbs _docs/html
 
 `reader.py` turns a notebook into a page, `reference.py` writes the reference and links names to it,
-`mathml.py` sets the maths, `page.py` adds what else a page needs, `explore.py` the scripts of explorers. Owner, repo and addresses come from `settings.ini`."""
+`mathml.py` sets the maths, `page.py` adds what else a page needs, `explore.py` the scripts of explorers, `styles.py` one style sheet. Owner, repo and addresses come from `settings.ini`."""
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ groundup_lib = cfg['lib_name']
 code = [*sorted(root.glob('docs/*.py')), *sorted(root.glob(f'{groundup_lib}/data/explore/*')), root/groundup_lib/'_modidx.py']
 groundup_state = sha256(b''.join(p.read_bytes() for p in code) + str(notebooks()).encode()).hexdigest()
 
-extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'lists', 'code_links', 'page', 'explore', 'sphinx_copybutton',
+extensions = ['myst_nb', 'mathml', 'reader', 'reference', 'lists', 'code_links', 'page', 'explore', 'styles', 'sphinx_copybutton',
               'sphinxext.opengraph', 'sphinx_sitemap', 'notfound.extension']
 exclude_patterns = ['**/.ipynb_checkpoints']
 templates_path = ['_templates']

@@ -1,8 +1,11 @@
 """What the tests share: a data folder of their own, a browser where there is one, the wheel and an environment with it.
 
-Two workers share the tests (`make test`): what is slow comes first, and all that needs a browser goes to one of them."""
-import os, shutil, sys, sysconfig
+Three workers share the tests (`make test`), for some of them wait: what is slow comes first, and all that needs a browser
+goes to one of them. Each worker has one thread, and so has each process that it starts: more would stand in each other's way."""
+import os, re, shutil, sys, sysconfig
 from pathlib import Path
+
+os.environ.setdefault('OMP_NUM_THREADS', '1') # before anything imports torch
 
 import pytest
 from filelock import FileLock
@@ -14,7 +17,7 @@ from processes import sh
 from project import root
 
 advice = 'no Chromium or Chrome is installed: sudo apt install chromium (macOS: brew install --cask chromium), then make test'
-slow = 'test_jupyterlab', 'test_site', 'test_solved', 'test_grade', 'test_every_notebook', 'test_nbdev', 'test_wheel', 'test_generated', 'test_setup'
+slow = 'test_jupyterlab', 'test_site', 'test_parallel', 'test_grade', 'test_every_notebook', 'test_solved', 'test_nbdev', 'test_wheel', 'test_generated', 'test_setup'
 
 # random examples are the same in each run, and no verdict depends on the speed of the machine
 settings.register_profile('groundup', derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,8 +29,12 @@ def pytest_itemcollected(item):
     if {'browser', 'site'} & {*getattr(item, 'fixturenames', ())}: item.add_marker(pytest.mark.xdist_group('browser'))
 
 def pytest_collection_modifyitems(items):
-    "Slow tests first, so that the workers end together"
-    items.sort(key=lambda o: slow.index(o.path.stem) if o.path.stem in slow else len(slow))
+    "Slow tests first, so that the workers end together; of the notebooks the last lessons, which are the longest"
+    def order(o):
+        group = slow.index(o.path.stem) if o.path.stem in slow else len(slow)
+        lesson = re.search(r'test_notebook\[nbs/(\d\d)_', o.nodeid)
+        return group, -int(lesson[1]) if lesson else 0
+    items.sort(key=order)
 
 @pytest.fixture(scope='session', autouse=True)
 def own_data(tmp_path_factory):

@@ -1,8 +1,10 @@
-"nbdev's own test of every notebook, each in a fresh process: what a lesson says of itself"
+"""nbdev's own test of every notebook, each in a fresh process: what a lesson says of itself.
+
+A lesson is tested as it is met on Colab: alone in a folder, with the installed package and nothing of the checkout."""
 import json, os, shutil, sys, sysconfig, time
 from pathlib import Path
 
-import nbformat.v4 as v4
+import nbformat, nbformat.v4 as v4
 import pytest
 from nbdev.doclinks import nbglob
 from nbdev.frontmatter import FrontmatterProc
@@ -13,18 +15,33 @@ from processes import limited
 from project import root
 
 
-def problem(path, folder, data, **kw):
-    "What `nbdev_test`, started in `folder`, says against the notebook at `path`, with the cell that fails; '' if nothing"
+def problem(path, folder, data, python=sys.executable, **kw):
+    "What `nbdev_test`, started in `folder` by `python`, says against the notebook at `path`, with the cell that fails; '' if nothing"
     if getattr(NBProcessor(path, procs=FrontmatterProc, process=True).nb, 'frontmatter_', {}).get('skip_exec'):
         return 'its front matter says skip_exec: nbdev_test would not run it'
-    cmd = [sys.executable, Path(sysconfig.get_path('scripts'))/'nbdev_test', '--path', path.relative_to(folder)]
+    cmd = [python, Path(sysconfig.get_path('scripts'))/'nbdev_test', '--path', path.relative_to(folder)]
     why,out = limited(cmd, cwd=folder, env=os.environ | dict(GROUNDUP_DATA=str(data)), **kw)
     if not why and 'Success.' not in out.splitlines(): why = 'it did not run'
     return why and f'{why}\n{out.strip()[-6000:]}' or ''
 
 @pytest.mark.parametrize('path', project.notebooks(), ids=project.rel)
-def test_notebook(path, tmp_path):
-    if why := problem(path, root, tmp_path): pytest.fail(why, pytrace=False)
+def test_notebook(path, tmp_path, request):
+    if path not in project.lessons(): why = problem(path, root, tmp_path)
+    else:
+        folder,python = (request.getfixturevalue(o) for o in ('alone','python'))
+        why = problem(lonely(path, folder, python), folder, tmp_path, python)
+        left = sorted(project.rel(o, folder) for o in folder.rglob('*') if o.is_file() and '__pycache__' not in o.parts)
+        if not why and left != [f'nbs/{path.name}', 'settings.ini']: why = f'the lesson leaves files behind: {left}'
+    if why: pytest.fail(why, pytrace=False)
+
+def lonely(path, folder, python):
+    "A copy of the lesson at `path` in `folder`; its last cell says that nothing of the checkout was used"
+    (folder/'nbs').mkdir()
+    shutil.copy(root/'settings.ini', folder)
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.append(v4.new_code_cell(f'import groundup; assert groundup.__file__.startswith({str(python.parent.parent)+os.sep!r}), groundup.__file__'))
+    nbformat.write(nb, folder/'nbs'/path.name)
+    return folder/'nbs'/path.name
 
 def test_every_notebook_is_tested():
     "nbdev finds the same notebooks, and each lesson has its answers"

@@ -28,7 +28,7 @@ def notebooks():
 
 def lessons(): return sorted(nbs.glob('[0-9][0-9]_*.ipynb'))
 
-def rel(path): return Path(path).relative_to(root).as_posix()
+def rel(path, folder=root): return Path(path).relative_to(folder).as_posix()
 def read(path): return json.loads(Path(path).read_text(encoding='utf8'))
 
 def cells(path, kind=None):

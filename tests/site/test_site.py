@@ -1,7 +1,7 @@
 """The site that `make docs` builds: what its files say, and what a browser makes of them.
 
 The browser tests need Chromium or Chrome: conftest.py finds it."""
-import functools, gzip, http.server, importlib, inspect, re, shutil, struct, subprocess, sys, threading, time
+import functools, gzip, http.server, importlib.util, inspect, re, shutil, struct, subprocess, sys, threading, time
 from html.parser import HTMLParser
 from pathlib import Path
 from types import FunctionType
@@ -19,7 +19,7 @@ LIB, BASE, SITE = cfg['lib_name'], cfg['doc_baseurl']+'/', cfg['doc_host']+cfg['
 COLAB = f"https://colab.research.google.com/github/{cfg['user']}/{cfg['repo']}/blob/{cfg['branch']}/{cfg['nbs_path']}/"
 LESSONS = sorted(p.stem for p in NBS.glob('[0-9][0-9]_*.ipynb'))
 ANSWERS = sorted(p.stem for p in NBS.glob('answers/[0-9][0-9]_*.ipynb'))
-LIMIT = 300*1024        # bytes of a lesson's first load, compressed, without its pictures
+LIMIT = 250*1024        # bytes of a page's first load, compressed, without its pictures
 
 def cells(name): return project.cells(NBS/f'{name}.ipynb')
 
@@ -57,7 +57,7 @@ class Page(HTMLParser):
         super().__init__()
         self.name = path.relative_to(OUT).as_posix()
         self.ids, self.icons, self.metas = set(), set(), {}
-        self.links, self.images, self.loads, self.opened, self.stack = [], [], [], [], []
+        self.links, self.images, self.loads, self.awaited, self.opened, self.stack = [], [], [], [], [], []
         self.text, self.folded = '', ''
         self.feed(path.read_text(encoding='utf-8'))
     def handle_starttag(self, tag, attrs):
@@ -70,6 +70,7 @@ class Page(HTMLParser):
         if 'src' in a: self.loads.append(a['src'])
         if tag=='meta': self.metas[a.get('name') or a.get('property')] = a.get('content')
         if tag=='details' and 'open' in a: self.opened.append(a)
+        if tag=='link' and a.get('rel')=='stylesheet' or tag=='script' and 'src' in a and 'defer' not in a: self.awaited.append(a.get('href') or a['src'])
         self.icons.update(c[3:] for c in a.get('class', '').split() if c.startswith('fa-'))
     def handle_endtag(self, tag):
         while tag in self.stack and self.stack.pop()!=tag: pass
@@ -197,7 +198,31 @@ def test_icons(pages):
     "The icon fonts hold what the pages use"
     held = set((ROOT/'docs/_static/fonts.txt').read_text(encoding='utf-8').split())
     missing = set().union(*(p.icons for p in pages.values())) - held - set('solid brands regular lg fw sm xs icon'.split())
-    assert not missing, f'{missing}: run tools/fonts.py'
+    assert not missing, f'{missing}: run tools/assets/fonts.py'
+
+def test_signs(site):
+    "The font of the formulas holds their signs"
+    spec = importlib.util.spec_from_file_location('fonts', ROOT/'tools/assets/fonts.py')
+    spec.loader.exec_module(fonts := importlib.util.module_from_spec(spec))
+    held = set((ROOT/'docs/_static/fonts.txt').read_text(encoding='utf-8').split('stix2math.woff2:')[1].split())
+    used = {f'{ord(c):04X}' for c in fonts.formula_signs([f.read_text(encoding='utf-8') for f in site.rglob('*.html')])}
+    assert len(used) > 50 and not used-held, f'{used-held}: run tools/assets/fonts.py'
+
+def test_nothing_waits(pages, site):
+    "Before a page is drawn it needs one small style sheet and no script; the search page has scripts of its own"
+    bad = {n: p.awaited for n,p in pages.items() if n!='search.html' and [urlsplit(u).path.rsplit('/', 1)[-1] for u in p.awaited]!=['site.css']}
+    assert not bad, bad
+    assert len(gzip.compress((site/'_static/site.css').read_bytes())) < 25*1024
+
+def test_useful_rules():
+    "A rule stays if all that its selector names is there; a variable, if something reads it"
+    sheet = importlib.import_module('styles').sheet
+    css = """@charset "UTF-8"; /* a note */ .a,.gone{--x:1;--y:2;--z:var(--w);--w:3;width:calc(var(--x)*2)} #top p:hover>.a::before{content:";}"}
+        .gone .a{left:0} .a:not(.gone){left:0} :is(.gone,b).a{top:0} :is(.gone,i){top:0} video{top:0} html[data-theme=dark] .later{top:0!important}
+        @media print{.gone{top:0} .a{top:1px}} @media screen{.gone{top:0}} .a{--w:1}"""
+    out = sheet(css, ['<html id="top"><p class="a c" style="top:var(--y)"><b>'], ['x.classList.add("later")'])
+    assert out.splitlines()==['.a{--x:1;--y:2;width:calc(var(--x)*2)}', '#top p:hover>.a::before{content:";}"}', '.a:not(.gone){left:0}',
+                              ':is(.gone,b).a{top:0}', 'html[data-theme=dark] .later{top:0!important}', '@media print{.a{top:1px}}']
 
 def test_for_other_sites(pages):
     "Descriptions and a picture for links from elsewhere, a site map, a page for wrong addresses"
@@ -329,13 +354,13 @@ def tab(browser, address):
     yield t
     t.context.close()
 
-def axe(page, code=20, rules=None):
-    "What axe finds; it looks into the first `code` boxes of code, for their colours are the same everywhere"
+def axe(page, code=20, rules=None, within='html'):
+    "What axe finds in the page or a part of it; it looks into the first `code` boxes of code, for their colours are the same everywhere"
     import axe_playwright_python
     script = Path(axe_playwright_python.__file__).parent/'axe.min.js'
     if not page.evaluate('!!window.axe'): page.evaluate(script.read_text(encoding='utf-8'))
     page.evaluate("n => document.querySelectorAll('.highlight pre').forEach((e, i) => e.toggleAttribute('data-far', i>=n))", code)
-    where = dict(include=[['html']], exclude=[['[data-far]']])
+    where = dict(include=[[within]], exclude=[['[data-far]']])
     only = dict(type='rule', values=rules) if rules else dict(type='tag', values=RULES)
     options = dict(runOnly=only, resultTypes=['violations'], preload=False)
     found = page.evaluate('([where, options]) => axe.run(where, options)', [where, options])['violations']
@@ -407,7 +432,7 @@ def test_tools(tab):
     assert hrefs==[COLAB+f'{LESSONS[0]}.ipynb', f'_sources/{LESSONS[0]}.ipynb',
                    f"{cfg['git_url']}/blob/{cfg['branch']}/{cfg['nbs_path']}/{LESSONS[0]}.ipynb"]
 
-@pytest.mark.parametrize('lesson', LESSONS)
+@pytest.mark.parametrize('lesson', ['index', *LESSONS])
 def test_first_load(lesson, browser, address):
     "What a first visit fetches, compressed and without the lesson's pictures; and maths has a size"
     t = Tab(browser, address)
@@ -421,6 +446,33 @@ def test_first_load(lesson, browser, address):
     assert sum(sizes.values()) <= LIMIT, sorted(sizes.items(), key=lambda o: -o[1])[:8]
     assert all(w>2 and h>4 for w,h in boxes), boxes
     if boxes: assert '_static/stix2math.woff2' in sizes
+
+SAME = """async sheets => {
+    const elements = [...document.querySelectorAll('html, body, body *')].filter(e => !e.closest('script, dialog:not([open])'))
+    async function styles(names) {
+        document.querySelectorAll('link[rel=stylesheet]').forEach(l => l.remove())
+        for (const n of names) await new Promise(done => {
+            const l = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: '_static/'+n, onload: done})
+            document.head.append(l) })
+        return elements.flatMap(e => [null, '::before', '::after'].map(p => { const s = getComputedStyle(e, p)
+            return p && s.content=='none' ? '' : [...s].filter(k => !k.startsWith('--')).map(k => k+': '+s.getPropertyValue(k)) })) }
+    document.head.insertAdjacentHTML('beforeend', '<style>*, ::before, ::after { transition: none !important }</style>')
+    for (const d of document.querySelectorAll('details')) d.open = true
+    document.querySelector('#pst-search-dialog').showModal()
+    document.querySelector('.theme-switch-container .dropdown-menu').classList.add('show')
+    const whole = await styles(sheets), ours = await styles(['site.css'])
+    return [elements.length, whole.flatMap((a, i) => String(a)==String(ours[i]) ? [] :
+        [elements[Math.floor(i/3)].outerHTML.slice(0, 99) + [...a].filter((o, j) => o!=ours[i][j]).slice(0, 3)]).slice(0, 9)] }"""
+
+@pytest.mark.parametrize('width,scheme,media', [(1280, 'light', 'screen'), (390, 'dark', 'screen'), (718, 'light', 'print')])
+def test_style_sheet(width, scheme, media, tab):
+    "What is left out of it changes nothing: each element looks as it does with the theme's own sheets"
+    whole = ['styles/theme.css'] + [p.relative_to(OUT/'_static').as_posix() for o in importlib.import_module('styles').sheets[1:] for p in (OUT/'_static').glob(o)]
+    tab.open('index.html', scheme, width)
+    tab.page.emulate_media(media=media)
+    count, differ = tab.page.evaluate(SAME, whole)
+    tab.page.emulate_media(media='screen')
+    assert count > 300 and not differ, '\n'.join(differ)
 
 def test_search(tab):
     "A reader finds a lesson by a word, and sees where it stands"
