@@ -132,6 +132,11 @@ export function normalise(ink, width, height) {
 const SIZE = 280,
   PEN = 26,
   STEP = 14,
+  [BLUE, ORANGE, INK] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [17, 17, 17]
+  ],
   HERE = globalThis.document?.currentScript?.src
 export const explorer = {
   name: 'digit',
@@ -174,12 +179,10 @@ function begin(el, packed, about) {
     const small = tag('canvas', {width: 28, height: 28, 'aria-hidden': 'true'}),
       c = small.getContext('2d'),
       image = c.createImageData(28, 28)
-    w.forEach((v, k) =>
-      image.data.set(
-        [...(v > 0 ? [0, 114, 178] : [213, 94, 0]), 255 * Math.min(1, (1.3 * Math.abs(v)) / top)],
-        4 * k
-      )
-    )
+    w.forEach((v, k) => {
+      image.data.set(v > 0 ? BLUE : ORANGE, 4 * k)
+      image.data[4 * k + 3] = (255 * Math.min(top, 1.3 * Math.abs(v))) / top
+    })
     c.putImageData(image, 0, 0)
     return small
   }
@@ -258,7 +261,10 @@ function begin(el, packed, about) {
     const small = tag('canvas', {width: 28, height: 28}),
       c = small.getContext('2d'),
       image = c.createImageData(28, 28)
-    digit.forEach((v, k) => image.data.set([17, 17, 17, v], 4 * k))
+    digit.forEach((v, k) => {
+      image.data.set(INK, 4 * k)
+      image.data[4 * k + 3] = v
+    })
     c.putImageData(image, 0, 0)
     ctx.clearRect(0, 0, SIZE, SIZE)
     ctx.imageSmoothingEnabled = false
@@ -372,6 +378,5 @@ function begin(el, packed, about) {
     )
   )
   show_pen()
-  net.samples.length ? paint(net.samples[0]) : (sample = false)
-  think()
+  net.samples.length ? paint(net.samples[0]) : clear()
 }
