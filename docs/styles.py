@@ -7,6 +7,8 @@ from pathlib import Path
 from sphinx.util import logging
 from tinycss2 import parse_blocks_contents, parse_stylesheet, serialize
 
+log = logging.getLogger(__name__)
+
 sheets = ['basic.css', 'styles/pydata-sphinx-theme.css', 'pygments.css', 'styles/sphinx-book-theme.css', 'mystnb.*.css',
           'copybutton.css', 'course.css']
 
