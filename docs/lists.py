@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx import addnodes
 from project import cells, lessons, source
 from reader import ask, declarations, label, question, term, title
-from reference import save
+from reference import in_link, save
 
 # --- the pages
 
@@ -59,7 +59,7 @@ def link_terms(app, doctree):
             continue
         if folded: continue
         p = t.parent
-        if not isinstance(p, (nodes.paragraph, nodes.emphasis)) or isinstance(p.parent, (nodes.entry, nodes.reference)) or 'subtitle' in p['classes']: continue
+        if not isinstance(p, (nodes.paragraph, nodes.emphasis)) or isinstance(p.parent, nodes.entry) or in_link(p) or 'subtitle' in p['classes']: continue
         s, new, end = t.astext(), [], 0
         for m in pattern.finditer(s):
             to = known[m[0].lower()]

@@ -202,12 +202,16 @@ def tidy_up(app, exception):
 
 # --- links
 
+def in_link(n):
+    "A link in a link would take its text away"
+    return n is not None and (isinstance(n, (nodes.reference, addnodes.pending_xref)) or in_link(n.parent))
+
 def link_names(app, doctree):
     "A name in backticks leads to the reference, or to the pages of PyTorch and NumPy: once in each section"
     ns, page, seen = names(app.config.groundup_lib, app.srcdir), app.env.current_document.docname, set()
     for n in list(doctree.findall(lambda n: isinstance(n, (nodes.literal, nodes.section)))):
         if isinstance(n, nodes.section): seen.clear(); continue
-        if isinstance(n.parent, (nodes.reference, nodes.title, addnodes.pending_xref)) or set(n['classes'])-{'code'}: continue
+        if in_link(n) or isinstance(n.parent, nodes.title) or set(n['classes'])-{'code'}: continue
         t = n.astext()
         if t in seen or not (found := ns.link(t, page)): continue
         if not page.startswith('reference/'): seen.add(t)

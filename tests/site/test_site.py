@@ -144,6 +144,14 @@ def test_reference_does_not_spoil(pages):
     assert not bad, bad
 
 @pytest.mark.parametrize('lesson', LESSONS)
+def test_no_link_in_a_link(lesson, site):
+    "A browser would end the outer one before the inner, and leave it without a text"
+    inside = False
+    for end in re.findall(r'<(/?)a[\s>]', (site/f'{lesson}.html').read_text(encoding='utf8')):
+        assert inside==bool(end)
+        inside = not end
+
+@pytest.mark.parametrize('lesson', LESSONS)
 def test_lesson(lesson, pages):
     "Colab, each answer and the notebook itself are one click away; what the cells printed is there"
     p = pages[f'{lesson}.html']
