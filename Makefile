@@ -24,7 +24,7 @@ books = $(foreach o,$(NB),$(or $(wildcard $(o)),$(error there is no notebook $(o
 tests = $(or $(foreach o,$(books),"tests/test_every_notebook.py::test_notebook[$(o)]"),tests)
 
 test: ## check everything   (ARGS="-k matmul" or other options of pytest, NB="nbs/01_matmul.ipynb ...")
-	$(in_env) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations 10 --durations-min 2 --junitxml .pytest_cache/last.xml $(tests) $(ARGS)
+	$(in_env) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10 --durations-min 2 --junitxml .pytest_cache/last.xml $(tests) $(ARGS)
 
 docs: ## build the site into _docs/html
 	$(in_env) -m sphinx -W --keep-going -q -b html -c docs nbs _docs/html $(ARGS)
