@@ -176,7 +176,6 @@ def mend():
 
 def pip(torch, lock):
     "`pip install` with a line of progress, its exit status and last lines of output"
-    # without compiling 11,000 files, most of which nobody imports: Python compiles each that somebody does
     cmd = [str(python), '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off',
            '-c', 'constraints.txt', '-e', '.[dev]'] + choices[torch]
     # the pins hold in the isolated build too; a relative path, for pip splits these at spaces
