@@ -4,7 +4,7 @@ import os, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import unquote
 
-from project import cfg, nbs, root
+from project import cfg, lessons, root
 
 site = root/'_docs/html'
 url = cfg['doc_host']+cfg['doc_baseurl']+'/' # where links out of the book lead
@@ -36,7 +36,7 @@ def browser():
 
 def pages():
     "Names of the pages that make the book"
-    return ['index', *sorted(p.stem for p in nbs.glob('[0-9][0-9]_*.ipynb')), 'glossary', 'notation', 'myths']
+    return ['index', *(p.stem for p in lessons()), 'glossary', 'notation', 'myths']
 
 def print_pdf(browser, page, dest):
     "Print the file `page`; returns its title"
@@ -54,30 +54,29 @@ def bind(parts, folder, out):
     "One PDF of `[(file, title, its PDF)]`, whose files lie in `folder`. Links between them lead to the place, others to the site"
     from pypdf import PdfReader, PdfWriter
     from pypdf.generic import ArrayObject, FloatObject, NameObject, NullObject, TextStringObject
-    book, starts, places = PdfWriter(), {}, {}
+    book, owners, starts, places = PdfWriter(), [], {}, {}
     for file,title,pdf in parts:
         r, n = PdfReader(pdf), len(book.pages)
         book.append(r)
         book.set_page_label(n, len(book.pages)-1, style='/D', prefix=f'{title} · ', start=1)
         starts[file] = n
+        owners += [file]*len(r.pages)
         for name,d in r.named_destinations.items():
             places[file, unquote(name[1:])] = n+r.get_destination_page_number(d), d.get('/Top', 0)
-    ends = [*list(starts.values())[1:], len(book.pages)]
-    for (file,start),end in zip(starts.items(), ends):
-        for page in book.pages[start:end]:
-            for link in (a.get_object() for a in page.get('/Annots', ())):
-                here, dest = link.get('/A', {}).get('/URI'), link.get('/Dest')
-                if here and not here.startswith('file:'): continue
-                path,_,name = here.partition('#') if here else (file, '', str(dest)[1:])
-                path = Path(unquote(re.sub('^file://', '', path)))
-                path = path.relative_to(folder).as_posix() if path.is_absolute() else path.as_posix()
-                if path in starts:
-                    n,top = places.get((path, unquote(name))) or (starts[path], 0)
-                    to = ArrayObject([book.pages[n].indirect_reference, NameObject('/XYZ'), NullObject(),
-                                      FloatObject(top) if top else NullObject(), NullObject()])
-                    link.pop('/A', 0)
-                    link[NameObject('/Dest')] = to
-                else: link['/A'][NameObject('/URI')] = TextStringObject(url+path+('#'+name if name else ''))
+    for file,page in zip(owners, book.pages):
+        for link in (a.get_object() for a in page.get('/Annots', ())):
+            here, dest = link.get('/A', {}).get('/URI'), link.get('/Dest')
+            if here and not here.startswith('file:'): continue
+            path,_,name = here.partition('#') if here else (file, '', str(dest)[1:])
+            path = Path(unquote(re.sub('^file://', '', path)))
+            path = path.relative_to(folder).as_posix() if path.is_absolute() else path.as_posix()
+            if path in starts:
+                n,top = places.get((path, unquote(name))) or (starts[path], 0)
+                to = ArrayObject([book.pages[n].indirect_reference, NameObject('/XYZ'), NullObject(),
+                                  FloatObject(top) if top else NullObject(), NullObject()])
+                link.pop('/A', 0)
+                link[NameObject('/Dest')] = to
+            else: link['/A'][NameObject('/URI')] = TextStringObject(url+path+('#'+name if name else ''))
     for o in outlines(book.get_outline_root()): # Chromium says a heading twice that a page break comes before
         o[NameObject('/Title')] = TextStringObject(re.sub(r'^(.+)\1$', r'\1', o['/Title']))
     book.write(out)
