@@ -1,6 +1,6 @@
 """What the tests share: a data folder of their own, a browser where there is one, the wheel and an environment with it.
 
-Three workers share the tests (`make test`), for some of them wait: what is slow comes first, and all that needs a browser
+Two workers share the tests (`make test`), for some of them wait: what is slow comes first, and all that needs a browser
 goes to one of them. Each worker has one thread, and so has each process that it starts: more would stand in each other's way."""
 import os, re, shutil, sys, sysconfig
 from pathlib import Path
@@ -93,7 +93,8 @@ def python(wheel, tmp_path_factory):
     def make(folder):
         sh(sys.executable, '-m', 'venv', '--without-pip', folder/'env')
         res = folder/'env'/where
-        sh(sys.executable, '-m', 'pip', '--python', res, 'install', '-q', '--no-deps', '--no-index', wheel)
+        # also where PYTHONPATH names a checkout, which pip would take for this very version
+        sh(sys.executable, '-m', 'pip', '--python', res, 'install', '-q', '--no-deps', '--no-index', '--ignore-installed', wheel)
         site = Path(sh(res, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))').strip())
         # a line of a .pth file is only added to the path: the .pth files of the folder it names, the editable one, are not read
         (site/'host.pth').write_text('\n'.join(dict.fromkeys(sysconfig.get_path(o) for o in ('purelib', 'platlib')))+'\n')

@@ -17,10 +17,12 @@ pytestmark = [pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fo
 
 @pytest.fixture(scope='module', autouse=True)
 def one_thread():
+    "One thread, and processes that find the package here; what comes after must not find it: pip would take the wheel for installed"
     old = torch.get_num_threads()
     torch.set_num_threads(1)
-    os.environ['PYTHONPATH'] = str(root)
-    yield
+    with pytest.MonkeyPatch.context() as m:
+        m.setenv('PYTHONPATH', str(root))
+        yield
     torch.set_num_threads(old)
 
 def left(mark):
