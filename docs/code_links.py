@@ -1,10 +1,11 @@
-"""Code on a page: the course's, PyTorch's and NumPy's names in a cell are links, and tokens without a colour of their own
-are no elements (on a long lesson they were the half of all)."""
+"""Code on a page: the course's, PyTorch's and NumPy's names in a cell are links, tokens without a colour of their own are
+no elements (on a long lesson they were the half of all), and a box says how many lines it has (`--n`), so that the browser
+can leave it undrawn until it is near (course.css)."""
 import ast, re
 from html import unescape
 from reference import names
 
-block = re.compile(r'(?<=<div class="highlight"><pre>)<span></span>(.*?)(?=</pre>)', re.S)
+block = re.compile(r'<div class="highlight"><pre><span></span>(.*?)</pre>', re.S)
 plain = re.compile(r'<span class="(?:n|p|w)">(.*?)</span>', re.S)
 dotted = re.compile(r'(?<![.\w>])((?:<span class="(?:n|nc|nf|nn)">\w+</span><span class="o">\.</span>)*)'
                     r'<span class="(n|nc|nf)">(\w+)</span>(?!<span class="o">=</span>)')
@@ -37,7 +38,9 @@ def code_links(app, pagename, templatename, ctx, doctree):
             reach = ' tabindex="-1"'*(name in met)
             met.add(name)
             return f'{m[1]}<a class="{m[2]}" href="{url}"{reach}>{m[3]}</a>'
-        def cell(m): return plain.sub(r'\1', dotted.sub(link, m[1]) if pagename in ns.pages else m[1])
+        def cell(m):
+            code = plain.sub(r'\1', dotted.sub(link, m[1]) if pagename in ns.pages else m[1])
+            return f'<div class="highlight" style="--n:{code.count(chr(10))}"><pre>{code}</pre>'
         return block.sub(cell, html)
     if '<pre>' in body: ctx['body'] = ''.join(map(section, re.split('(?=<h2)', body)))
 

@@ -1,10 +1,13 @@
 """What a page gets beside its text: a description, the sizes of its pictures, names for the theme's unnamed buttons,
-and the addresses that its tools lead to."""
+and the addresses that its tools lead to. The theme's script measures less."""
 import os, re
 from pathlib import Path
 from urllib.parse import quote
 from docutils import nodes
+from sphinx.util import logging
 from sphinx.util.images import get_image_size
+
+log = logging.getLogger(__name__)
 
 def description(app, pagename, templatename, ctx, doctree):
     "The first paragraph, for search engines and for links on other sites"
@@ -42,7 +45,17 @@ def tools(app, pagename, templatename, ctx, doctree):
     ctx['issue_url'] = f'{repo}/issues/new?title=' + quote(f'Mistake on the page {pagename}')
     ctx['colab_url'] = '' if made or not pagename[0].isdigit() else f'https://colab.research.google.com/{repo[8:].replace(".com", "", 1)}/{at}'
 
+def measure_less(app, exception):
+    """The theme measures and changes each box of code in turn, which lays the whole page out as often as there are boxes, also
+    what is off the screen: `reach` in course.js does that instead"""
+    if exception or app.builder.format!='html': return
+    script = Path(app.outdir)/'_static/scripts/pydata-sphinx-theme.js'
+    text = re.sub(r'\.forEach\((\w+)=>\{\1\.tabIndex=[^{}]*scrollWidth[^{}]*\}\)', '', script.read_text(encoding='utf8'))
+    if 'scrollWidth' in text: log.warning('the theme makes boxes of code reachable in another way: see measure_less in docs/page.py')
+    script.write_text(text, encoding='utf8')
+
 def setup(app):
     for f,priority in ((description, 400), (pictures, 500), (tools, 500), (names, 900)):
         app.connect('html-page-context', f, priority=priority)
+    app.connect('build-finished', measure_less, priority=900)       # after the theme has copied its script
     return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')

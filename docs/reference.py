@@ -220,6 +220,11 @@ def link_names(app, doctree):
         x = addnodes.pending_xref('', **to) if full else nodes.reference('', '', refuri=url)
         n.replace_self(x); x += n
 
+def parameters(app, pagename, templatename, ctx, doctree):
+    "The parameters of a long signature, one a line: Sphinx writes a list of definitions that has no terms, which is no HTML"
+    def lines(m): return '<div class="params">' + m[1].replace('<dd>', '<div>').replace('</dd>', '</div>') + '</div>'
+    if ctx.get('body'): ctx['body'] = re.sub(r'<dl>\s*((?:<dd><em class="sig-param">.*?</dd>\s*)+)</dl>', lines, ctx['body'], flags=re.S)
+
 def find_source(app, mod):
     "For viewcode: the place of methods that were written outside of their class"
     a = ModuleAnalyzer.for_module(mod); a.find_tags()
@@ -234,4 +239,5 @@ def setup(app):
     app.connect('build-finished', tidy_up)
     app.connect('doctree-read', link_names)
     app.connect('viewcode-find-source', find_source)
+    app.connect('html-page-context', parameters)
     return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')

@@ -2,7 +2,7 @@
 
 Two workers share the tests (`make test`), for some of them wait: what is slow comes first, and all that needs a browser
 goes to one of them. Each worker has one thread, and so has each process that it starts: more would stand in each other's way."""
-import os, re, shutil, sys, sysconfig
+import os, random, re, shutil, sys, sysconfig
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1') # before anything imports torch
@@ -35,6 +35,12 @@ def pytest_collection_modifyitems(items):
         lesson = re.search(r'test_notebook\[nbs/(\d\d)_', o.nodeid)
         return group, -int(lesson[1]) if lesson else 0
     items.sort(key=order)
+
+def pytest_runtest_setup(item):
+    "Random numbers do not depend on which tests ran before in the same worker"
+    random.seed(0)
+    if np := sys.modules.get('numpy'): np.random.seed(0)
+    if torch := sys.modules.get('torch'): torch.manual_seed(0)
 
 @pytest.fixture(scope='session', autouse=True)
 def own_data(tmp_path_factory):

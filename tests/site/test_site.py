@@ -399,6 +399,32 @@ def test_view(path, width, schemes, tab):
     assert not (bad := [e for e in tab.errors if not ('404' in e and path in e)]), bad
     if 'search' not in path: assert not [u for u in tab.asked if 'searchindex' in u], 'the index is for the search page'
 
+SEEN = {p.split('?')[0] for p,_,_ in VIEWS}
+
+@pytest.mark.parametrize('part', ['', 'answers', 'support', 'reference', '_modules'])
+def test_every_other_page(part, site, tab):
+    "axe has no finding on any page of the site, and nothing sticks out: on a phone, in light and dark by turns"
+    names = [n for f in sorted(site.rglob('*.html')) if (n := f.relative_to(site).as_posix()) not in SEEN and '_static' not in f.parts]
+    bad = []
+    for i,name in enumerate(n for n in names if n.split('/')[0]==part or '/' not in n and not part):
+        tab.open(name, 'dark' if i%2 else 'light', 390)
+        tab.page.evaluate("document.querySelectorAll('article details').forEach(d => d.open = true)")
+        bad += [(name, o) for o in axe(tab.page, code=int(part=='_modules' and i<2))+tab.page.evaluate(STICKS_OUT)+tab.errors+tab.foreign()]
+    assert not bad, '\n'.join(map(str, bad))
+
+def test_the_keyboard_reaches_wide_code(tab):
+    "A box whose lines are longer than the screen scrolls by keyboard, no other one does; and a page keeps its height while it is scrolled"
+    tab.open(f'{LESSONS[3]}.html', width=390)
+    heights = tab.page.evaluate("""async () => {
+        const root = document.documentElement, heights = new Set
+        for (let y = 0; y < root.scrollHeight; y += 500) {
+            scrollTo({top: y, behavior: 'instant'})
+            await new Promise(f => requestAnimationFrame(() => setTimeout(f)))
+            heights.add(Math.round(root.scrollHeight/9)) }
+        return [...heights] }""")
+    boxes = tab.page.evaluate("[...document.querySelectorAll('article .cell pre')].filter(e => e.checkVisibility()).map(e => [e.scrollWidth > e.clientWidth, e.tabIndex])")
+    assert {*map(tuple, boxes)}=={(True, 0), (False, -1)} and len(heights)<=2, (boxes, heights)
+
 @pytest.mark.parametrize('width', [1366-15, 1440-15, 1920-15])
 def test_code_fits(width, tab):
     "On a laptop, a scrollbar beside the page, a line of code as long as lines may be is seen in full"
