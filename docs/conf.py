@@ -41,7 +41,8 @@ locale_dirs, gettext_compact = [str(root/'docs/locales')], False
 
 # look
 html_theme, html_title, html_favicon = 'sphinx_book_theme', project, '_static/favicon.svg'
-html_static_path, html_css_files, html_js_files = ['_static'], ['course.css'], [('course.js', {'defer': ''})]
+html_static_path, html_css_files = ['_static'], ['course.css']
+html_js_files = [(o, {'defer': ''}) for o in ('course.js', 'scripts/pydata-sphinx-theme.js')]
 html_context = {'default_mode': 'light'}                         # without JavaScript; layout.html asks the system
 html_sidebars = {'**': ['site-title.html', 'search-button-field.html', 'sbt-sidebar-nav.html']}
 html_theme_options = dict(
@@ -51,7 +52,9 @@ html_theme_options = dict(
     pygments_light_style='a11y-high-contrast-light', pygments_dark_style='github-dark')
 html_search_scorer = str(root/'docs/scorer.js')
 html_show_sphinx = html_use_index = html_domain_indices = False
+copybutton_selector = 'div.highlight pre:not(.cell_output pre)'
 copybutton_exclude = '.linenos, .gp, .go'
+copybutton_image_svg = '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5"><title>Copy</title><path d="M8 8h12v12H8zM16 8V4H4v12h4"/></svg>'
 
 # what other sites and search engines read
 html_baseurl = ogp_site_url = cfg['doc_host'] + cfg['doc_baseurl'] + '/'

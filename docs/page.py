@@ -1,5 +1,5 @@
 """What a page gets beside its text: a description, the sizes of its pictures, names for the theme's unnamed buttons,
-and the addresses that its tools lead to. The theme's script measures less."""
+and the addresses that its tools lead to. The theme's scripts do less."""
 import os, re
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +26,20 @@ def pictures(app, pagename, templatename, ctx, doctree):
         return f'<span class="picture">{img}</span>'
     ctx['body'] = re.sub(r'(<img [^>]*src="(?:\.\./)*_images/([^"/]+)"[^>]*?) */?>', sized, ctx.get('body') or '')
 
+leaf = re.compile(r'<section id="([^"]+)">((?:(?!</?section\b).)*)</section>', re.S)
+
+def room(app, pagename, templatename, ctx, doctree):
+    """How high a section without subsections is, about: `--h` pixels and `--c` characters of text. So the browser can leave it out
+    until it is near (course.css) and the page keeps its length. The factors are those that fit the lessons best, to 7 %"""
+    def sized(m):
+        lines = sum(map(int, re.findall(r'style="--n:(\d+)"', m[2])))
+        seen = re.sub(r'<pre>.*?</pre>|<details.*?</details>', '', m[2], flags=re.S)
+        text = ' '.join(re.sub('<[^>]+>', '', re.sub(r'<(table|math).*?</\1>', '', seen, flags=re.S)).split())
+        height = 18.72*lines + 42*m[2].count('--n:') + 10*len(re.findall(r'<(?:p|li|h\d|div class="math)\b', seen)) + \
+                 40*seen.count('<tr') + 58*m[2].count('<details') + sum(map(int, re.findall(r'<img[^>]* height="(\d+)"', seen)))
+        return f'<section id="{m[1]}" style="--h:{height:.0f};--c:{len(text)}">{m[2]}</section>'
+    ctx['body'] = leaf.sub(sized, ctx.get('body') or '')
+
 def names(app, pagename, templatename, ctx, doctree):
     "Names for the theme's unnamed buttons; no step from a lesson into the answers"
     if toc := ctx.get('generate_toctree_html'):
@@ -45,17 +59,20 @@ def tools(app, pagename, templatename, ctx, doctree):
     ctx['issue_url'] = f'{repo}/issues/new?title=' + quote(f'Mistake on the page {pagename}')
     ctx['colab_url'] = '' if made or not pagename[0].isdigit() else f'https://colab.research.google.com/{repo[8:].replace(".com", "", 1)}/{at}'
 
-def measure_less(app, exception):
-    """The theme measures and changes each box of code in turn, which lays the whole page out as often as there are boxes, also
-    what is off the screen: `reach` in course.js does that instead"""
+def less(app, exception):
+    """The theme's script measures and changes each box of code in turn, which lays the whole page out as often as there are boxes,
+    also what is off the screen: `reach` in course.js does that instead. Scripts that no page loads are not in the site"""
     if exception or app.builder.format!='html': return
-    script = Path(app.outdir)/'_static/scripts/pydata-sphinx-theme.js'
-    text = re.sub(r'\.forEach\((\w+)=>\{\1\.tabIndex=[^{}]*scrollWidth[^{}]*\}\)', '', script.read_text(encoding='utf8'))
-    if 'scrollWidth' in text: log.warning('the theme makes boxes of code reachable in another way: see measure_less in docs/page.py')
-    script.write_text(text, encoding='utf8')
+    scripts = Path(app.outdir)/'_static/scripts'
+    for o in ('bootstrap', 'fontawesome'):
+        for p in scripts.glob(f'{o}.js*'): p.unlink()
+    theme = scripts/'pydata-sphinx-theme.js'
+    text = re.sub(r'\.forEach\((\w+)=>\{\1\.tabIndex=[^{}]*scrollWidth[^{}]*\}\)', '', theme.read_text(encoding='utf8'))
+    if 'scrollWidth' in text: log.warning('the theme makes boxes of code reachable in another way: see `less` in docs/page.py')
+    theme.write_text(text, encoding='utf8')
 
 def setup(app):
-    for f,priority in ((description, 400), (pictures, 500), (tools, 500), (names, 900)):
+    for f,priority in ((description, 400), (pictures, 500), (tools, 500), (room, 700), (names, 900)):
         app.connect('html-page-context', f, priority=priority)
-    app.connect('build-finished', measure_less, priority=900)       # after the theme has copied its script
+    app.connect('build-finished', less, priority=800)               # before styles.py reads the scripts
     return dict(parallel_read_safe=True, parallel_write_safe=True, version='1')
