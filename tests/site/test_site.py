@@ -273,7 +273,7 @@ def test_glossary(pages, site):
 
 def test_names_in_code(site):
     "The course's and PyTorch's names lead on, a variable of the same name does not; what has no colour is no element"
-    code = lambda name: ''.join(re.findall(r'<div class="highlight"><pre>(.*?)</pre>', (site/name).read_text(encoding='utf-8'), re.S))
+    code = lambda name: ''.join(re.findall(r'<div class="highlight"[^>]*><pre>(.*?)</pre>', (site/name).read_text(encoding='utf-8'), re.S))
     links = dict((m[2], m[1]) for m in re.finditer(r'<a class="n[cf]?" href="([^"]+)"[^>]*>(\w+)</a>', code('07_module.html')))
     assert links['Var']=='reference/engine.html#groundup.engine.Var' and links['SGD'].endswith('#groundup.module.SGD')
     assert links['one_hot'].endswith('#torch.nn.functional.one_hot') and not {'x','y','w','loss','median'} & set(links)
