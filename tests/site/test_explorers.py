@@ -466,7 +466,8 @@ def test_without_javascript(browser, address):
     assert page.locator('.explore[data-explore=digit] img[alt^="One handwritten 3"]').is_visible()
     for name in PAGES.values():
         page.goto(f'{address}{test_site.BASE}{name}.html')
-        assert 'open this page with JavaScript' in page.locator('.explore').first.inner_text()
+        page.locator('.explore').first.scroll_into_view_if_needed()
+        page.locator('.explore').first.get_by_text('open this page with JavaScript').wait_for()
     context.close()
 
 # --- drawing

@@ -467,7 +467,7 @@ def test_on_paper(tab):
 def test_tools(tab):
     "Each tool above a lesson says in words what it does; Colab, the notebook and its source are one click away"
     tab.open(f'{LESSONS[0]}.html')
-    tools = tab.page.locator('.bd-header-article :is(a, button):visible')
+    tools = tab.page.locator('.bd-header-article :is(a, button, summary):visible')
     names = [t.inner_text().strip() or t.get_attribute('aria-label') for t in tools.all()]
     assert names==['Lessons', 'Colab', 'Download', 'GitHub', 'Light or dark']
     hrefs = [h for t in tools.all() if (h := t.get_attribute('href'))]
@@ -498,7 +498,7 @@ SAME = """async sheets => {
             document.head.append(l) })
         return elements.flatMap(e => [null, '::before', '::after'].map(p => { const s = getComputedStyle(e, p)
             return p && s.content=='none' ? '' : [...s].filter(k => !k.startsWith('--')).map(k => k+': '+s.getPropertyValue(k)) })) }
-    document.head.insertAdjacentHTML('beforeend', '<style>*, ::before, ::after { transition: none !important }</style>')
+    document.head.insertAdjacentHTML('beforeend', '<style>*, ::before, ::after { transition: none !important; content-visibility: visible !important }</style>')
     for (const d of document.querySelectorAll('details')) d.open = true
     document.querySelector('#pst-search-dialog').showModal()
     document.querySelector('.theme-switch-container .dropdown-menu').classList.add('show')
