@@ -406,11 +406,10 @@ def test_view(path, width, schemes, tab):
 SEEN = {p.split('?')[0] for p,_,_ in VIEWS}
 
 @pytest.mark.parametrize('part', ['', 'answers', 'support', 'reference', '_modules'])
-def test_every_other_page(part, site, tab):
+def test_every_other_page(part, pages, tab):
     "axe has no finding on any page of the site, and nothing sticks out: on a phone, in light and dark by turns"
-    names = [n for f in sorted(site.rglob('*.html')) if (n := f.relative_to(site).as_posix()) not in SEEN and '_static' not in f.parts]
     bad = []
-    for i,name in enumerate(n for n in names if n.split('/')[0]==part or '/' not in n and not part):
+    for i,name in enumerate(n for n in pages if n not in SEEN and n.rpartition('/')[0].split('/')[0]==part):
         tab.open(name, 'dark' if i%2 else 'light', 390)
         tab.page.evaluate(WHOLE)
         bad += [(name, o) for o in axe(tab.page, code=int(part=='_modules' and i<2))+tab.page.evaluate(STICKS_OUT)+tab.errors+tab.foreign()]
@@ -473,6 +472,33 @@ def test_tools(tab):
     hrefs = [h for t in tools.all() if (h := t.get_attribute('href'))]
     assert hrefs==[COLAB+f'{LESSONS[0]}.ipynb', f'_sources/{LESSONS[0]}.ipynb',
                    f"{cfg['git_url']}/blob/{cfg['branch']}/{cfg['nbs_path']}/{LESSONS[0]}.ipynb"]
+
+def test_menu_of_colours(tab):
+    "It opens and closes with a pointer and by keyboard, and the choice holds on the next page"
+    tab.open(f'{LESSONS[1]}.html')
+    page, menu = tab.page, tab.page.locator('.theme-switch-container')
+    def is_open(): return menu.evaluate('e => e.open')
+    menu.locator('summary').click(); menu.get_by_text('Dark').click()
+    page.wait_for_function("document.documentElement.dataset.theme=='dark'")
+    assert not is_open() and page.evaluate("document.activeElement.matches('summary')")
+    page.keyboard.press('Enter'); assert is_open()
+    page.keyboard.press('Escape'); assert not is_open()
+    menu.locator('summary').click(); page.locator('article h1').click(); assert not is_open()
+    page.goto(page.url.replace(LESSONS[1], LESSONS[2]))
+    page.wait_for_function("document.documentElement.dataset.theme=='dark'")
+    page.evaluate('localStorage.clear()')
+
+def test_back_to_the_top(tab):
+    "Below the width at which a page's contents stand beside it, a button is there on the way up"
+    tab.open(f'{LESSONS[1]}.html', width=800)
+    def go(y):
+        tab.page.evaluate("""y => new Promise(f => { addEventListener('scroll', () => requestAnimationFrame(f), {once: true})
+            scrollTo({top: y, behavior: 'instant'}) })""", y)
+    button = tab.page.locator('#pst-back-to-top')
+    go(5000); assert not button.is_visible()
+    go(4800); assert button.is_visible()
+    button.evaluate('e => e.click()')
+    tab.page.wait_for_function('scrollY==0')
 
 @pytest.mark.parametrize('lesson', ['index', *LESSONS])
 def test_first_load(lesson, browser, address):
